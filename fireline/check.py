@@ -1,0 +1,164 @@
+"""What makes an integer graph well-formed; every `Graph` is checked when it is made."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from fireline.errors import FirelineError
+from fireline.fixed import IntType
+from fireline.graph import (
+    Add,
+    Concat,
+    Conv2d,
+    GlobalAvgPool2d,
+    Graph,
+    Input,
+    MaxPool2d,
+    Node,
+    Requantize,
+    Rescale,
+    Shape,
+    reachable_range,
+    window_count,
+)
+
+# Node names become file names and C++ identifiers.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def check_graph(graph: Graph) -> None:
+    """Raise `FirelineError` with the node's name unless the graph is well-formed."""
+    if not NAME.fullmatch(graph.name):
+        raise FirelineError(f"graph name {graph.name!r} is not a lower-case identifier")
+    if not graph.nodes or not isinstance(graph.nodes[0], Input):
+        raise FirelineError("the first node of a graph is its input")
+    names = [node.name for node in graph.nodes]
+    for index, node in enumerate(graph.nodes):
+        if not NAME.fullmatch(node.name):
+            raise FirelineError(f"node name {node.name!r} is not a lower-case identifier")
+        if names.index(node.name) != index:
+            raise FirelineError("two nodes have this name", node=node.name)
+        if index and (isinstance(node, Input) or not node.inputs):
+            raise FirelineError("only the first node is an input", node=node.name)
+        if any(not 0 <= i < index for i in node.inputs):
+            raise FirelineError(f"inputs {node.inputs} do not come before node {index}", node=node.name)
+        try:
+            _check_node(node, [graph.nodes[i] for i in node.inputs])
+        except FirelineError as error:
+            raise error if error.node else FirelineError(error.message, node=node.name, hint=error.hint) from None
+    read = {i for node in graph.nodes for i in node.inputs}
+    unread = [node.name for i, node in enumerate(graph.nodes[:-1]) if i not in read]
+    if unread:
+        raise FirelineError(f"nothing reads the output of {', '.join(unread)}")
+
+
+def _check_node(node: Node, sources: list[Node]) -> None:
+    x = [source.output for source in sources]
+    match node:
+        case Input():
+            pass
+        case Conv2d():
+            _check_conv2d(node, sources[0])
+        case MaxPool2d():
+            _check_windows(node.kernel, node.stride, node.padding)
+            if any(p >= k for p, k in zip(node.padding, node.kernel * 2, strict=True)):
+                raise FirelineError(f"padding {node.padding} is as large as the window {node.kernel}")
+            _expect_shape(node, _windowed(x[0].shape[0], x[0].shape, node.kernel, node.stride, node.padding))
+            _expect_same_values(node, x[0].type, sources[0])
+        case GlobalAvgPool2d():
+            channels, height, width = x[0].shape
+            _expect_shape(node, (channels, 1, 1))
+            for end in (x[0].type.min, x[0].type.max):
+                _expect_holds(node.output.type, end * height * width, end * height * width)
+        case Concat():
+            if len({(t.shape[1:], t.type, t.scale, t.zero_point) for t in x}) != 1:
+                raise FirelineError(f"inputs differ in size, type or scale: {'; '.join(map(_describe, sources))}")
+            _expect_shape(node, (sum(t.shape[0] for t in x), *x[0].shape[1:]))
+            _expect_same_values(node, x[0].type, sources[0])
+        case Add():
+            if x[0].shape != x[1].shape:
+                raise FirelineError(f"inputs differ in shape: {x[0].shape} and {x[1].shape}")
+            _expect_shape(node, x[0].shape)
+            low, high = add_range(node.mult, x[0].type, x[1].type)
+            _expect_holds(node.accumulator, low, high)
+            _check_requantize(node.requantize, node, node.accumulator)
+        case Rescale():
+            _expect_shape(node, x[0].shape)
+            _check_requantize(node.requantize, node, x[0].type)
+
+
+def add_range(mult: tuple[int, int], a: IntType, b: IntType) -> tuple[int, int]:
+    """Lowest and highest of `x * mult[0] + y * mult[1]` for x of type `a` and y of type `b`."""
+    ends = [sorted((m * t.min, m * t.max)) for m, t in zip(mult, (a, b), strict=True)]
+    return ends[0][0] + ends[1][0], ends[0][1] + ends[1][1]
+
+
+def _check_conv2d(node: Conv2d, source: Node) -> None:
+    x = source.output
+    if node.weight.ndim != 4 or min(node.weight.shape) < 1:
+        raise FirelineError(f"weights are (O, I, KH, KW), {node.weight.shape} arrived")
+    out_channels, in_channels, *kernel = (int(side) for side in node.weight.shape)
+    if node.groups < 1 or out_channels % node.groups or in_channels * node.groups != x.shape[0]:
+        raise FirelineError(f"weights {node.weight.shape} in {node.groups} groups do not fit {x.shape[0]} channels")
+    if node.bias.shape != (out_channels,):
+        raise FirelineError(f"{node.bias.shape} biases for {out_channels} output channels")
+    if len(x.scale) != 1:
+        raise FirelineError("the input of a convolution has one scale per channel", hint="give it one per tensor")
+    _check_windows((kernel[0], kernel[1]), node.stride, node.padding)
+    _expect_shape(node, _windowed(out_channels, x.shape, (kernel[0], kernel[1]), node.stride, node.padding))
+    _expect_holds(node.weight_type, int(node.weight.min()), int(node.weight.max()))
+    _expect_holds(node.accumulator, *reachable_range(node.weight, node.bias, x.type))
+    _check_requantize(node.requantize, node, node.accumulator)
+
+
+def _check_windows(kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int]) -> None:
+    if min(kernel) < 1 or min(stride) < 1 or min(padding) < 0:
+        raise FirelineError(f"kernel {kernel}, stride {stride}, padding {padding} cannot be")
+
+
+def _windowed(
+    channels: int, shape: Shape, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int]
+) -> Shape:
+    top, left, bottom, right = padding
+    height = window_count(shape[1], kernel[0], stride[0], top, bottom)
+    width = window_count(shape[2], kernel[1], stride[1], left, right)
+    return (channels, height, width)
+
+
+def _check_requantize(requantize: Requantize | None, node: Node, accumulator: IntType) -> None:
+    if requantize is None:
+        _expect_holds(node.output.type, accumulator.min, accumulator.max)
+        return
+    if requantize.mult.size not in (1, node.output.shape[0]):
+        raise FirelineError(f"{requantize.mult.size} requantizers for {node.output.shape[0]} channels")
+    _expect_holds(node.output.type, requantize.low, requantize.high)
+    largest = max(-accumulator.min, accumulator.max)
+    peak = max(abs(int(m)) * largest + abs(int(a)) for m, a in zip(requantize.mult, requantize.add, strict=True))
+    if peak >= 1 << 62:
+        raise FirelineError(f"acc * mult + add reaches {peak}, which is over 62 bits", hint="use fewer bits")
+
+
+def _expect_shape(node: Node, shape: Shape) -> None:
+    if node.output.shape != shape:
+        raise FirelineError(f"output is {node.output.shape} where its inputs give {shape}")
+
+
+def _expect_holds(type: IntType, low: int, high: int) -> None:
+    if low not in type or high not in type:
+        raise FirelineError(f"{type} does not hold the range {low} to {high}")
+
+
+def _expect_same_values(node: Node, type: IntType, source: Node) -> None:
+    if (node.output.type, node.output.scale, node.output.zero_point) != (
+        type,
+        source.output.scale,
+        source.output.zero_point,
+    ) and len(source.output.scale) == 1:
+        raise FirelineError(f"output must have the type, scale and zero point of its input {_describe(source)}")
+
+
+def _describe(node: Node) -> str:
+    scales = np.unique([float(s) for s in node.output.scale])
+    return f"{node.name} {node.output.shape} {node.output.type} scale {', '.join(map(str, scales))}"
