@@ -18,6 +18,7 @@ class Device:
     name: str
     family: str
     lut: int
+    lutram: int
     ff: int
     dsp: int
     bram36: int
