@@ -16,6 +16,8 @@ class Device:
     """Resources of one FPGA part."""
 
     name: str
+    part: str  # with package and speed grade
+    clock_mhz: float  # default
     family: str
     lut: int
     lutram: int
