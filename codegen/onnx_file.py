@@ -93,7 +93,9 @@ def _shape(value: onnx.ValueInfoProto, where: str) -> Shape:
     sides = [side.dim_value for side in value.type.tensor_type.shape.dim]
     if len(sides) != 4 or min(sides[1:]) < 1:
         raise FirelineError(
-            f"input {value.name} is {sides}, static (N, C, H, W) expected", node=where, hint="export a fixed size"
+            f"input {value.name} is {sides}, static (N, C, H, W) expected",
+            node=where,
+            hint="export a fixed size",
         )
     return (sides[1], sides[2], sides[3])
 

@@ -1,38 +1,59 @@
-"""The folded plan: how parallel every node is, on which device. Everything the project writer needs beside the graph."""
+"""The folded plan: how parallel every node is, on which device. With the graph, all that the project writer needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fireline.codegen.devices import Device
+from fireline.codegen.memory import Storage
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d, Graph, Node
+
+# What a stream holds when the plan says nothing: the default of an HLS stream.
+DEFAULT_DEPTH = 2
 
 
 @dataclass(frozen=True)
 class Folding:
-    """Parallelism of one node.
+    """Parallelism of one node, and what it is built of.
 
     A convolution computes `pe` output channels from `simd` input channels of one kernel position every cycle. Any
     other node handles `pe == simd` channels every cycle. The stream behind a node carries `pe` channels a token.
+    `multiplier` and `rom` say where a convolution's products and weights go; they change no integer.
     """
 
     pe: int
     simd: int
+    multiplier: Literal["dsp", "lut"] = "dsp"
+    rom: Storage = "bram"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A graph folded for a device."""
+    """A graph folded for a device.
+
+    `depths` holds the depth in tokens of the stream behind every input of every node: `depths[i][k]` is that between
+    node `graph.nodes[i].inputs[k]` and node i, before any width adapter. Empty means `DEFAULT_DEPTH` everywhere.
+    """
 
     graph: Graph
     device: Device
     clock_mhz: float
     foldings: tuple[Folding, ...]  # one per node of the graph, in its order
+    depths: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for node, folding in zip(self.graph.nodes, self.foldings, strict=True):
             check_folding(self.graph, node, folding)
+        if self.depths and [len(d) for d in self.depths] != [len(node.inputs) for node in self.graph.nodes]:
+            raise FirelineError("a plan has one stream depth for each input of each node")
+        if any(depth < 1 for depths in self.depths for depth in depths):
+            raise FirelineError("a stream holds at least one token")
+
+    def depth(self, index: int, position: int) -> int:
+        """Tokens that the stream behind input `position` of node `index` holds."""
+        return self.depths[index][position] if self.depths else DEFAULT_DEPTH
 
 
 def check_folding(graph: Graph, node: Node, folding: Folding) -> None:

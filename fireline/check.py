@@ -47,7 +47,9 @@ def check_graph(graph: Graph) -> None:
         try:
             _check_node(node, [graph.nodes[i] for i in node.inputs])
         except FirelineError as error:
-            raise error if error.node else FirelineError(error.message, node=node.name, hint=error.hint) from None
+            raise (
+                error if error.node else FirelineError(error.message, node=node.name, hint=error.hint)
+            ) from None
     read = {i for node in graph.nodes for i in node.inputs}
     unread = [node.name for i, node in enumerate(graph.nodes[:-1]) if i not in read]
     if unread:
@@ -74,7 +76,9 @@ def _check_node(node: Node, sources: list[Node]) -> None:
                 _expect_holds(node.output.type, end * height * width, end * height * width)
         case Concat():
             if len({(t.shape[1:], t.type, t.scale, t.zero_point) for t in x}) != 1:
-                raise FirelineError(f"inputs differ in size, type or scale: {'; '.join(map(_describe, sources))}")
+                raise FirelineError(
+                    f"inputs differ in size, type or scale: {'; '.join(map(_describe, sources))}"
+                )
             _expect_shape(node, (sum(t.shape[0] for t in x), *x[0].shape[1:]))
             _expect_same_values(node, x[0].type, sources[0])
         case Add():
@@ -101,11 +105,15 @@ def _check_conv2d(node: Conv2d, source: Node) -> None:
         raise FirelineError(f"weights are (O, I, KH, KW), {node.weight.shape} arrived")
     out_channels, in_channels, *kernel = (int(side) for side in node.weight.shape)
     if node.groups < 1 or out_channels % node.groups or in_channels * node.groups != x.shape[0]:
-        raise FirelineError(f"weights {node.weight.shape} in {node.groups} groups do not fit {x.shape[0]} channels")
+        raise FirelineError(
+            f"weights {node.weight.shape} in {node.groups} groups do not fit {x.shape[0]} channels"
+        )
     if node.bias.shape != (out_channels,):
         raise FirelineError(f"{node.bias.shape} biases for {out_channels} output channels")
     if len(x.scale) != 1:
-        raise FirelineError("the input of a convolution has one scale per channel", hint="give it one per tensor")
+        raise FirelineError(
+            "the input of a convolution has one scale per channel", hint="give it one per tensor"
+        )
     _check_windows((kernel[0], kernel[1]), node.stride, node.padding)
     _expect_shape(node, _windowed(out_channels, x.shape, (kernel[0], kernel[1]), node.stride, node.padding))
     _expect_holds(node.weight_type, int(node.weight.min()), int(node.weight.max()))
@@ -113,13 +121,19 @@ def _check_conv2d(node: Conv2d, source: Node) -> None:
     _check_requantize(node.requantize, node, node.accumulator)
 
 
-def _check_windows(kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int]) -> None:
+def _check_windows(
+    kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int]
+) -> None:
     if min(kernel) < 1 or min(stride) < 1 or min(padding) < 0:
         raise FirelineError(f"kernel {kernel}, stride {stride}, padding {padding} cannot be")
 
 
 def _windowed(
-    channels: int, shape: Shape, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int]
+    channels: int,
+    shape: Shape,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
 ) -> Shape:
     top, left, bottom, right = padding
     height = window_count(shape[1], kernel[0], stride[0], top, bottom)
@@ -135,7 +149,9 @@ def _check_requantize(requantize: Requantize | None, node: Node, accumulator: In
         raise FirelineError(f"{requantize.mult.size} requantizers for {node.output.shape[0]} channels")
     _expect_holds(node.output.type, requantize.low, requantize.high)
     largest = max(-accumulator.min, accumulator.max)
-    peak = max(abs(int(m)) * largest + abs(int(a)) for m, a in zip(requantize.mult, requantize.add, strict=True))
+    peak = max(
+        abs(int(m)) * largest + abs(int(a)) for m, a in zip(requantize.mult, requantize.add, strict=True)
+    )
     if peak >= 1 << 62:
         raise FirelineError(f"acc * mult + add reaches {peak}, which is over 62 bits", hint="use fewer bits")
 
@@ -156,7 +172,9 @@ def _expect_same_values(node: Node, type: IntType, source: Node) -> None:
         source.output.scale,
         source.output.zero_point,
     ) and len(source.output.scale) == 1:
-        raise FirelineError(f"output must have the type, scale and zero point of its input {_describe(source)}")
+        raise FirelineError(
+            f"output must have the type, scale and zero point of its input {_describe(source)}"
+        )
 
 
 def _describe(node: Node) -> str:

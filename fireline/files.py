@@ -45,7 +45,9 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         FirelineError: `path` exists and `replace` is false, or it cannot be written.
     """
     if path.exists() and not replace:
-        raise FirelineError("this output folder exists", node=str(path), hint="choose another, or pass --force")
+        raise FirelineError(
+            "this output folder exists", node=str(path), hint="choose another, or pass --force"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))

@@ -101,12 +101,16 @@ def frozen_array(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 def is_power_of_two(value: Fraction) -> bool:
     """Whether `value` is 2**k for an integer k, negative ones included."""
-    return value > 0 and value.numerator & (value.numerator - 1) == 0 == value.denominator & (value.denominator - 1)
+    return value > 0 and value.numerator & (value.numerator - 1) == 0 == value.denominator & (
+        value.denominator - 1
+    )
 
 
 def common_scale(a: Fraction, b: Fraction) -> Fraction:
     """The largest rational of which both `a` and `b` are integer multiples."""
-    return Fraction(gcd(a.numerator * b.denominator, b.numerator * a.denominator), a.denominator * b.denominator)
+    return Fraction(
+        gcd(a.numerator * b.denominator, b.numerator * a.denominator), a.denominator * b.denominator
+    )
 
 
 def round_half_even(value: Fraction) -> int:
@@ -114,7 +118,9 @@ def round_half_even(value: Fraction) -> int:
     return round(value)
 
 
-def shift_half_even(values: npt.NDArray[np.int64], shift: npt.NDArray[np.int64] | int) -> npt.NDArray[np.int64]:
+def shift_half_even(
+    values: npt.NDArray[np.int64], shift: npt.NDArray[np.int64] | int
+) -> npt.NDArray[np.int64]:
     """`values / 2**shift` rounded half to even, in integers; `shift` is >= 0 and broadcasts.
 
     No sum overflows as long as |values| < 2**62 and shift <= 62.
@@ -124,4 +130,4 @@ def shift_half_even(values: npt.NDArray[np.int64], shift: npt.NDArray[np.int64] 
     rest = values - (floor << shift)
     half = np.left_shift(np.int64(1), shift) >> 1
     up = (rest > half) | ((rest == half) & (floor & 1 == 1))
-    return floor + (up & (shift > 0))
+    return np.asarray(floor + (up & (shift > 0)))

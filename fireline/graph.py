@@ -39,7 +39,9 @@ class Tensor:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise FirelineError(f"a tensor is (C, H, W) with every side at least 1, {self.shape} arrived")
         if len(self.scale) not in (1, self.shape[0]):
-            raise FirelineError(f"{len(self.scale)} scales for {self.shape[0]} channels", hint="one, or one each")
+            raise FirelineError(
+                f"{len(self.scale)} scales for {self.shape[0]} channels", hint="one, or one each"
+            )
         if min(self.scale) <= 0:
             raise FirelineError(f"a scale is above zero, {min(self.scale)} arrived")
         if self.zero_point not in self.type:
@@ -66,8 +68,14 @@ class Requantize:
     high: int
 
     def __post_init__(self) -> None:
-        if not self.mult.shape == self.add.shape == self.shift.shape or self.mult.ndim != 1 or not self.mult.size:
-            raise FirelineError("mult, add and shift of a requantizer have one entry per tensor or per channel, alike")
+        if (
+            not self.mult.shape == self.add.shape == self.shift.shape
+            or self.mult.ndim != 1
+            or not self.mult.size
+        ):
+            raise FirelineError(
+                "mult, add and shift of a requantizer have one entry per tensor or per channel, alike"
+            )
         if self.shift.min() < 0 or self.shift.max() > 62:
             raise FirelineError(f"a shift is 0 to 62, {self.shift.min()} to {self.shift.max()} arrived")
         if self.low > self.high:
@@ -180,7 +188,9 @@ def window_count(size: int, kernel: int, stride: int, before: int, after: int) -
     return (size + before + after - kernel) // stride + 1
 
 
-def reachable_range(weight: npt.NDArray[np.int64], bias: npt.NDArray[np.int64], x: IntType) -> tuple[int, int]:
+def reachable_range(
+    weight: npt.NDArray[np.int64], bias: npt.NDArray[np.int64], x: IntType
+) -> tuple[int, int]:
     """Lowest and highest accumulator over all inputs of type `x`, any partial sum in any order included.
 
     Every product's range contains zero, because `x` does, so a sum over part of the window lies inside the range of the

@@ -49,7 +49,15 @@ def load(path: str | PathLike[str]) -> Graph:
         name, nodes = str(content["name"]), content["nodes"]
     except FileNotFoundError:
         raise FirelineError("no such file", node=where) from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ) as error:
         raise FirelineError(f"not a Fireline graph: {error}", node=where) from None
     if header != (FORMAT, VERSION):
         raise FirelineError(f"this is {header}, Fireline reads {(FORMAT, VERSION)}", node=where)
@@ -66,4 +74,6 @@ def _narrow(array: npt.NDArray[np.int64]) -> npt.NDArray[np.integer]:
         return array
     low, high = int(array.min()), int(array.max())
     types = (np.int8, np.int16, np.int32)
-    return array.astype(next((t for t in types if np.iinfo(t).min <= low and high <= np.iinfo(t).max), np.int64))
+    return array.astype(
+        next((t for t in types if np.iinfo(t).min <= low and high <= np.iinfo(t).max), np.int64)
+    )

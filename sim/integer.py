@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,18 @@ import torch
 
 from fireline.errors import FirelineError
 from fireline.fixed import shift_half_even
-from fireline.graph import Add, Concat, Conv2d, GlobalAvgPool2d, Graph, Input, MaxPool2d, Node, Requantize, Rescale
+from fireline.graph import (
+    Add,
+    Concat,
+    Conv2d,
+    GlobalAvgPool2d,
+    Graph,
+    Input,
+    MaxPool2d,
+    Node,
+    Requantize,
+    Rescale,
+)
 
 Integers = npt.NDArray[np.int64]
 
@@ -23,16 +35,17 @@ def quantize(node: Input, images: npt.NDArray[np.generic]) -> Integers:
     """
     if images.ndim != 4 or images.shape[1:] != node.output.shape:
         raise FirelineError(
-            f"images are (N, {', '.join(map(str, node.output.shape))}), {images.shape} arrived", node=node.name
+            f"images are (N, {', '.join(map(str, node.output.shape))}), {images.shape} arrived",
+            node=node.name,
         )
     if images.dtype.kind not in "iuf" or not np.isfinite(images).all():
         raise FirelineError("images hold values that are not finite numbers", node=node.name)
     type, zero_point = node.output.type, node.output.zero_point
-    if images.dtype.kind in "iu" and node.output.scale == (1,):
+    if images.dtype.kind in "iu" and node.output.scale == (Fraction(1),):
         return np.clip(images.astype(np.int64) + zero_point, type.min, type.max)
     scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
     integers = np.rint(np.clip(images.astype(np.float64) / scale, -(2.0**53), 2.0**53)).astype(np.int64)
-    return np.clip(integers + zero_point, type.min, type.max)
+    return np.asarray(np.clip(integers + zero_point, type.min, type.max))
 
 
 def requantize(acc: Integers, rule: Requantize | None) -> Integers:
@@ -49,12 +62,18 @@ def conv2d(node: Conv2d, x: Integers, zero_point: int) -> Integers:
     The convolution runs in floating point where every partial sum is an integer that the type represents exactly:
     float32 below 2**24, float64 below 2**53.
     """
-    magnitude = int(np.abs(node.weight).reshape(len(node.weight), -1).sum(axis=1).max()) * int(np.abs(x).max(initial=1))
+    magnitude = int(np.abs(node.weight).reshape(len(node.weight), -1).sum(axis=1).max()) * int(
+        np.abs(x).max(initial=1)
+    )
     if magnitude >= 1 << 53:
-        raise FirelineError(f"sums reach {magnitude}, which is over 53 bits", node=node.name, hint="use fewer bits")
+        raise FirelineError(
+            f"sums reach {magnitude}, which is over 53 bits", node=node.name, hint="use fewer bits"
+        )
     dtype = torch.float32 if magnitude < 1 << 24 else torch.float64
     top, left, bottom, right = node.padding
-    padded = torch.nn.functional.pad(torch.from_numpy(x).to(dtype), (left, right, top, bottom), value=zero_point)
+    padded = torch.nn.functional.pad(
+        torch.from_numpy(x).to(dtype), (left, right, top, bottom), value=zero_point
+    )
     weight = torch.tensor(node.weight, dtype=dtype)
     sums = torch.nn.functional.conv2d(padded, weight, stride=node.stride, groups=node.groups)
     return requantize(sums.to(torch.int64).numpy() + node.bias.reshape(-1, 1, 1), node.requantize)
@@ -84,7 +103,7 @@ def run_node(node: Node, values: list[Integers], graph: Graph) -> Integers:
         case MaxPool2d():
             return maxpool2d(node, x[0])
         case GlobalAvgPool2d():
-            return x[0].sum(axis=(2, 3), keepdims=True)
+            return np.asarray(x[0].sum(axis=(2, 3), keepdims=True))
         case Concat():
             return np.concatenate(x, axis=1)
         case Add():

@@ -40,9 +40,13 @@ class Builder:
     def rescale(self, x: int) -> int:
         """Pixels to signed network input: x - 128."""
         shape = self.nodes[x].output.shape
-        rule = Requantize(frozen_array([1]), frozen_array([-128]), frozen_array([8 - self.bits]), *self._ends(True))
+        rule = Requantize(
+            frozen_array([1]), frozen_array([-128]), frozen_array([8 - self.bits]), *self._ends(True)
+        )
         self.nodes.append(
-            Rescale(f"rescale{len(self.nodes)}", None, (x,), Tensor(shape, IntType(self.bits, True), ONE), rule)
+            Rescale(
+                f"rescale{len(self.nodes)}", None, (x,), Tensor(shape, IntType(self.bits, True), ONE), rule
+            )
         )
         return len(self.nodes) - 1
 
@@ -70,7 +74,8 @@ class Builder:
             frozen_array([1] * count), frozen_array([0] * count), frozen_array(shifts), *self._ends(False)
         )
         size = [
-            window_count(source.shape[i + 1], kernel[i], stride[i], padding[i], padding[i + 2]) for i in range(2)
+            window_count(source.shape[i + 1], kernel[i], stride[i], padding[i], padding[i + 2])
+            for i in range(2)
         ]
         self.nodes.append(
             Conv2d(
@@ -90,10 +95,13 @@ class Builder:
         )
         return len(self.nodes) - 1
 
-    def maxpool(self, x: int, kernel: Pair = (3, 3), stride: Pair = (2, 2), padding: Padding = (0, 0, 0, 0)) -> int:
+    def maxpool(
+        self, x: int, kernel: Pair = (3, 3), stride: Pair = (2, 2), padding: Padding = (0, 0, 0, 0)
+    ) -> int:
         source = self.nodes[x].output
         size = [
-            window_count(source.shape[i + 1], kernel[i], stride[i], padding[i], padding[i + 2]) for i in range(2)
+            window_count(source.shape[i + 1], kernel[i], stride[i], padding[i], padding[i + 2])
+            for i in range(2)
         ]
         output = Tensor((source.shape[0], size[0], size[1]), source.type, ONE)
         self.nodes.append(MaxPool2d(f"pool{len(self.nodes)}", None, (x,), output, kernel, stride, padding))

@@ -1,0 +1,40 @@
+# Two commands on a fresh machine (Python 3.11, g++, make): `make demo` and `make test`.
+
+PYTHON ?= python3.11
+TORCH := 2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types unit bench clean install
+
+demo: $(READY)
+	$(BIN)/fireline demo --out runs/demo
+
+test: lint types unit
+
+install: $(READY)
+
+# The CPU build of PyTorch lies on its own index, except where a mirror already has it.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --no-deps torch==$(TORCH)+cpu 2>/dev/null || \
+	$(BIN)/pip install --quiet --no-deps torch==$(TORCH)+cpu --index-url https://download.pytorch.org/whl/cpu
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+# Packages are checked as they are installed, because the folders get their import names only then.
+types: $(READY)
+	rm -rf build/types
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --target build/types .
+	MYPYPATH=build/types $(BIN)/mypy -p fireline
+
+unit: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal
+
+clean:
+	rm -rf build runs

@@ -1,0 +1,83 @@
+"""QONNX to the integer graph: every float operation becomes exact integer arithmetic or is refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+from fireline.codegen.names import identifier
+from fireline.codegen.onnx_file import OnnxGraph, OnnxNode, constant_value, read
+from fireline.codegen.operations import OPERATIONS
+from fireline.codegen.state import State
+from fireline.codegen.values import Affine, Constant, Pieces
+
+from fireline.errors import FirelineError
+from fireline.graph import Graph, Node
+
+SUPPORTED_DOMAIN_HINT = "see docs/qonnx.md for what Fireline lowers"
+
+
+def lower(path: str | PathLike[str], name: str | None = None) -> Graph:
+    """The integer graph of a QONNX file.
+
+    Args:
+        path: the file, with one input of static shape (1, C, H, W).
+        name: what to call the graph; the file's name if None.
+
+    Raises:
+        FirelineError: the file is broken, not quantized, or has an operation that cannot be lowered exactly.
+    """
+    onnx = read(Path(path))
+    _refuse_unsupported(onnx)
+    state = State.of(onnx)
+    for node in onnx.nodes:
+        try:
+            _lower_node(state, node)
+        except FirelineError as error:
+            raise (
+                error if error.node else FirelineError(error.message, node=node.label, hint=error.hint)
+            ) from None
+    return Graph(identifier(name or onnx.name), _finish(state, onnx))
+
+
+def _lower_node(state: State, node: OnnxNode) -> None:
+    if node.op == "Constant":
+        state.values[node.outputs[0]] = Constant(constant_value(node))
+    else:
+        OPERATIONS[node.op](state, node)
+
+
+def _refuse_unsupported(onnx: OnnxGraph) -> None:
+    unknown = [node for node in onnx.nodes if node.op not in OPERATIONS and node.op != "Constant"]
+    if unknown:
+        listed = ", ".join(node.label for node in unknown[:8]) + (", ..." if len(unknown) > 8 else "")
+        raise FirelineError(f"unsupported: {listed}", hint=SUPPORTED_DOMAIN_HINT)
+
+
+def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
+    """The nodes that the output needs, in order, the output last."""
+    if onnx.output not in state.values:
+        raise FirelineError("no node makes the output", node=onnx.output)
+    value = state.values[onnx.output]
+    if isinstance(value, Pieces):
+        value = state.concat(value, onnx.output)
+    if not isinstance(value, Affine):
+        raise FirelineError("the output does not depend on the input", node=onnx.output)
+    value = state.settle(value, onnx.output)
+    last = value.index
+    state.nodes[last] = replace(state.nodes[last], source=onnx.output)
+    needed: set[int] = set()
+    stack = [last]
+    while stack:
+        index = stack.pop()
+        if index not in needed:
+            needed.add(index)
+            stack.extend(state.nodes[index].inputs)
+    order = [i for i in range(len(state.nodes)) if i in needed and i != last] + [last]
+    place = {old: new for new, old in enumerate(order)}
+    if any(last in state.nodes[i].inputs for i in needed):
+        raise FirelineError("other nodes read the output", node=onnx.output)
+    return tuple(
+        replace(state.nodes[i], inputs=tuple(place[j] for j in state.nodes[i].inputs)) for i in order
+    )  # type: ignore[arg-type]
