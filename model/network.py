@@ -1,0 +1,185 @@
+"""The network of an architecture as a torch module.
+
+The same `Network` is the float network and its quantized twin: what differs is the `Layers` it is built from, so
+module names, and with them weights and the nodes of an exported file, are the same in both.
+
+Every network takes raw pixels, `(N, C, H, W)` floats holding 0 to 255, and begins by centring them exactly:
+`(x - 128) / 128`. What else a trained network expects of its pixels is folded into conv1 (`fireline.model.weights`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from fireline.model.architecture import LEAKY_SLOPE, Activation, Conv, Pool, SqueezeNet
+
+
+class Layers(Protocol):
+    """Makes the layers of a network that exist both in float and quantized; `name` is the layer's dotted path."""
+
+    def pixels(self) -> nn.Module:
+        """What raw pixels pass through first."""
+
+    def centred(self) -> nn.Module:
+        """What centred pixels, -1 to 1, pass through."""
+
+    def conv(self, conv: Conv) -> nn.Module:
+        """A convolution, without what follows it."""
+
+    def relu(self, name: str) -> nn.Module:
+        """A ReLU and the activation quantizer behind it."""
+
+    def classifier(self, name: str, activation: Activation) -> nn.Module:
+        """The activation behind the classifier; it hands on plain tensors."""
+
+
+class FloatLayers:
+    """Plain torch layers."""
+
+    def pixels(self) -> nn.Module:
+        return nn.Identity()
+
+    def centred(self) -> nn.Module:
+        return nn.Identity()
+
+    def conv(self, conv: Conv) -> nn.Module:
+        return nn.Conv2d(
+            conv.inputs, conv.outputs, conv.kernel, conv.stride, conv.padding, bias=not conv.batch_norm
+        )
+
+    def relu(self, name: str) -> nn.Module:
+        return nn.ReLU()
+
+    def classifier(self, name: str, activation: Activation) -> nn.Module:
+        return activation_function(activation)
+
+
+def activation_function(activation: Activation) -> nn.Module:
+    """The torch module of a classifier activation."""
+    match activation:
+        case "relu":
+            return nn.ReLU()
+        case "leaky_relu":
+            return nn.LeakyReLU(LEAKY_SLOPE)
+        case "tanh":
+            return nn.Tanh()
+
+
+def plain(x: Any) -> Tensor:
+    """The values of a tensor; a quantized tensor carries its scale beside them."""
+    return x if isinstance(x, Tensor) else x.value
+
+
+class Centre(nn.Module):
+    """Pixels 0 to 255 as -1 to 127/128, exact in float32."""
+
+    def forward(self, x: Any) -> Tensor:
+        return (plain(x) - 128.0) / 128.0
+
+
+def _normalized(conv: Conv) -> nn.Module:
+    return nn.BatchNorm2d(conv.outputs) if conv.batch_norm else nn.Identity()
+
+
+class FireModule(nn.Module):
+    """squeeze -> (expand1x1 | expand3x3) -> concat, with an optional bypass around it all.
+
+    One activation, `expand_act`, follows the concatenated values of both expands, so that a quantized network has one
+    scale there. `convs` are the module's convolutions by the last part of their names.
+    """
+
+    def __init__(self, name: str, convs: dict[str, Conv], bypassed: bool, layers: Layers) -> None:
+        super().__init__()
+        self.squeeze = layers.conv(convs["squeeze"])
+        self.squeeze_bn = _normalized(convs["squeeze"])
+        self.squeeze_act = layers.relu(f"{name}.squeeze_act")
+        self.expand1x1 = layers.conv(convs["expand1x1"])
+        self.expand1x1_bn = _normalized(convs["expand1x1"])
+        self.expand3x3 = layers.conv(convs["expand3x3"])
+        self.expand3x3_bn = _normalized(convs["expand3x3"])
+        self.expand_act = layers.relu(f"{name}.expand_act")
+        self.bypassed = bypassed
+        self.bypass = None
+        if "bypass" in convs:
+            self.bypass = layers.conv(convs["bypass"])
+            self.bypass_bn = _normalized(convs["bypass"])
+            self.bypass_act = layers.relu(f"{name}.bypass_act")
+        if bypassed:
+            self.sum_act = layers.relu(f"{name}.sum_act")
+
+    def forward(self, x: Any) -> Any:
+        squeezed = self.squeeze_act(self.squeeze_bn(self.squeeze(x)))
+        expanded = (self.expand1x1_bn(self.expand1x1(squeezed)), self.expand3x3_bn(self.expand3x3(squeezed)))
+        y = self.expand_act(torch.cat(expanded, dim=1))
+        if not self.bypassed:
+            return y
+        if self.bypass is not None:
+            x = self.bypass_act(self.bypass_bn(self.bypass(x)))
+        return self.sum_act(plain(y) + plain(x))
+
+
+class Network(nn.Module):
+    """A SqueezeNet: raw pixels `(N, C, H, W)`, floats 0 to 255, to `(N, classes)` logits.
+
+    `config` is the architecture; `path` are the names of the stages in the order they run.
+    """
+
+    def __init__(self, config: SqueezeNet, layers: Layers) -> None:
+        super().__init__()
+        self.config = config
+        convs = {conv.name: conv for conv in config.convolutions()}
+        self.pixels = layers.pixels()
+        self.centre = Centre()
+        self.centred = layers.centred()
+        self.conv1 = layers.conv(convs["conv1"])
+        self.conv1_bn = _normalized(convs["conv1"])
+        self.conv1_act = layers.relu("conv1_act")
+        self.path = ["pixels", "centre", "centred", "conv1", "conv1_bn", "conv1_act"]
+        self._add_pool(1)
+        for stage in range(2, len(config.fires) + 2):
+            name = f"fire{stage}"
+            inside = {
+                key.partition(".")[2]: conv for key, conv in convs.items() if key.startswith(f"{name}.")
+            }
+            shared = inside["squeeze"].inputs == config.fires[stage - 2].output
+            bypassed = "bypass" in inside or (config.bypass != "none" and shared)
+            self._append(name, FireModule(name, inside, bypassed, layers))
+            self._add_pool(stage)
+        self._append("dropout", nn.Dropout(config.dropout))
+        self._append("conv10", layers.conv(convs["conv10"]))
+        self._append("conv10_bn", _normalized(convs["conv10"]))
+        self._append("conv10_act", layers.classifier("conv10_act", config.classifier))
+        self._append("average", nn.AdaptiveAvgPool2d(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name in self.path:
+            x = self.get_submodule(name)(x)
+        return x.flatten(1)
+
+    def _append(self, name: str, module: nn.Module) -> None:
+        self.add_module(name, module)
+        self.path.append(name)
+
+    def _add_pool(self, stage: int) -> None:
+        if stage in self.config.pools:
+            pool: Pool = self.config.pool
+            self._append(f"pool{stage}", nn.MaxPool2d(pool.kernel, pool.stride, ceil_mode=pool.ceil_mode))
+
+
+def float_network(config: SqueezeNet, seed: int = 0) -> Network:
+    """A float network with random weights, the same for the same `seed`: He's initialization (conv10: normal, 0.01)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(config, FloatLayers())
+        for name, module in network.named_modules():
+            if isinstance(module, nn.Conv2d):
+                if name == "conv10":
+                    nn.init.normal_(module.weight, std=0.01)
+                else:
+                    nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+    return network

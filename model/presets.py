@@ -1,0 +1,68 @@
+"""The named networks: every architecture that can be asked for by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+
+from fireline.errors import FirelineError
+from fireline.model.architecture import Fire, Pool, SqueezeNet, Stem, metaparameter_fires
+
+_V1_0 = SqueezeNet(Stem(96, 7, 2), metaparameter_fires(), pools=(1, 4, 8))
+_V1_1 = SqueezeNet(Stem(64, 3, 2), metaparameter_fires(), pools=(1, 3, 5))
+
+# Experiments on CIFAR-10 that change v1.0 one step at a time.
+_CIFAR = replace(_V1_0, classes=10, input=(3, 32, 32))
+_CIFAR_E1 = replace(_CIFAR, pool=Pool(2, 2))
+_CIFAR_E2 = replace(_CIFAR_E1, stem=Stem(96, 2, 2))
+_CIFAR_E3 = replace(_CIFAR_E2, fires=(_V1_0.fires[0], *_V1_0.fires[2:]), pools=(1, 3, 7), dropout=0.3)
+_CIFAR_E4 = replace(_CIFAR_E2, stem=Stem(96, 2, 1, 1), pools=(4, 8))
+
+_WILDCATS = SqueezeNet(
+    Stem(48, 3, 2),
+    metaparameter_fires(6, base_e=32, incr_e=32, squeeze_ratio=0.5),
+    pools=(1, 3, 5),
+    classes=5,
+    batch_norm="all",
+    dropout=0.2,
+)
+
+_DIGITS = SqueezeNet(
+    Stem(16, 3, 1, 1),
+    (Fire(8, 16, 16), Fire(8, 16, 16), Fire(16, 32, 32)),
+    pools=(1, 3),
+    classes=10,
+    input=(1, 8, 8),
+    batch_norm="all",
+    dropout=0.0,
+)
+
+PRESETS: dict[str, SqueezeNet] = {
+    "squeezenet1_0": _V1_0,
+    "squeezenet1_1": _V1_1,
+    "squeezenet1_0_simple_bypass": replace(_V1_0, bypass="simple"),
+    "squeezenet1_0_complex_bypass": replace(_V1_0, bypass="complex"),
+    "squeezenet1_0_bn": replace(_V1_0, batch_norm="all"),
+    "squeezenet1_0_bn_squeeze": replace(_V1_0, batch_norm="squeeze"),
+    "cifar_baseline": _CIFAR,
+    "cifar_e1": _CIFAR_E1,
+    "cifar_e2": _CIFAR_E2,
+    "cifar_e3": _CIFAR_E3,
+    "cifar_e4": _CIFAR_E4,
+    "cifar_e5": replace(_CIFAR_E4, classes=100),
+    "wildcats": _WILDCATS,
+    "digits": _DIGITS,
+}
+
+
+def preset(name: str) -> SqueezeNet:
+    """The architecture called `name`.
+
+    Raises:
+        FirelineError: there is none of this name; the closest ones are in the hint.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    close = get_close_matches(name, PRESETS, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(PRESETS)}"
+    raise FirelineError(f"there is no preset {name!r}", hint=hint)
