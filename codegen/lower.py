@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from fireline.codegen.names import identifier
 from fireline.codegen.onnx_file import OnnxGraph, OnnxNode, constant_value, read
@@ -78,6 +79,6 @@ def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
     place = {old: new for new, old in enumerate(order)}
     if any(last in state.nodes[i].inputs for i in needed):
         raise FirelineError("other nodes read the output", node=onnx.output)
-    return tuple(
-        replace(state.nodes[i], inputs=tuple(place[j] for j in state.nodes[i].inputs)) for i in order
-    )  # type: ignore[arg-type]
+    # A node keeps its number of inputs, which `replace` cannot see.
+    moved: list[Any] = [tuple(place[j] for j in state.nodes[i].inputs) for i in order]
+    return tuple(replace(state.nodes[i], inputs=inputs) for i, inputs in zip(order, moved, strict=True))

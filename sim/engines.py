@@ -1,0 +1,102 @@
+"""The exact engines: each computes the integers of the graph's nodes in its own way, from nothing but the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fireline.errors import FirelineError
+from fireline.fixed import is_power_of_two
+from fireline.graph import Graph, Node
+from fireline.sim import integer
+
+Integers = npt.NDArray[np.int64]
+Images = npt.NDArray[np.generic]
+
+# Marks a real value that no integer of the tensor stands for: a mismatch whatever it is compared with.
+OFF_GRID = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A named way to compute the network.
+
+    `run` maps images (N, C, H, W) to the integers (N, C, H, W) of every node it can see, by node name.
+    """
+
+    name: str
+    run: Callable[[Images], Mapping[str, Integers]]
+
+
+def simulator(graph: Graph) -> Engine:
+    """The bit-accurate simulator."""
+    return Engine("simulator", lambda images: integer.trace(graph, images))
+
+
+def qonnx_executor(graph: Graph, model: Path) -> Engine:
+    """The QONNX reference executor on the file that `graph` was lowered from, one image at a time."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    wrapper = ModelWrapper(str(model)).transform(InferShapes())
+    name = wrapper.graph.input[0].name
+
+    def run(images: Images) -> Mapping[str, Integers]:
+        rows: dict[str, list[npt.NDArray[np.float32]]] = {
+            node.name: [] for node in graph.nodes if node.source
+        }
+        for image in images:
+            context = execute_onnx(
+                wrapper, {name: image[None].astype(np.float32)}, return_full_exec_context=True
+            )
+            for node in graph.nodes:
+                if node.source:
+                    rows[node.name].append(context[node.source])
+        return {
+            node.name: decode(node, np.concatenate(rows[node.name])) for node in graph.nodes if node.source
+        }
+
+    return Engine("qonnx", run)
+
+
+def real_valued(
+    graph: Graph, name: str, trace: Callable[[Images], Mapping[str, npt.NDArray[np.float32]]]
+) -> Engine:
+    """An engine around `trace`, which gives real values by the name of the QONNX tensor (Brevitas does)."""
+
+    def run(images: Images) -> Mapping[str, Integers]:
+        reals = trace(images)
+        return {node.name: decode(node, reals[node.source]) for node in graph.nodes if node.source in reals}
+
+    return Engine(name, run)
+
+
+def csim(graph: Graph, project: Path, jobs: int = 1) -> Engine:
+    """The compiled C-simulation of a generated project."""
+    from fireline.sim import csim as runner
+
+    executable = runner.build(project)
+    del executable
+    return Engine("csim", lambda images: runner.trace(graph, project, images, jobs=jobs))
+
+
+def decode(node: Node, real: npt.NDArray[np.floating]) -> Integers:
+    """The integers `(N, C, H, W)` that real values of any shape `(N, ...)` stand for, `OFF_GRID` where none does.
+
+    A power-of-two scale divides exactly, so every value must be on the grid. Any other scale was rounded by the engine
+    itself: the nearest integer is meant, and a value far from every integer is off the grid.
+    """
+    shape = node.output.shape
+    if real.size != len(real) * int(np.prod(shape)):
+        raise FirelineError(f"an engine gave {real.shape[1:]} where the graph has {shape}", node=node.name)
+    scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
+    steps = real.reshape(len(real), *shape).astype(np.float64) / scale
+    nearest = np.rint(steps)
+    slack = 0.0 if all(map(is_power_of_two, node.output.scale)) else 0.25
+    on_grid = np.abs(steps - nearest) <= slack
+    return np.where(on_grid, nearest + node.output.zero_point, OFF_GRID).astype(np.int64)
