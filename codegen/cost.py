@@ -19,7 +19,6 @@ from fireline.codegen.memory import (
     rom_luts,
 )
 from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
-
 from fireline.graph import (
     Add,
     Concat,

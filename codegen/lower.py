@@ -12,7 +12,6 @@ from fireline.codegen.onnx_file import OnnxGraph, OnnxNode, constant_value, read
 from fireline.codegen.operations import OPERATIONS
 from fireline.codegen.state import State
 from fireline.codegen.values import Affine, Constant, Pieces
-
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from fireline.codegen.onnx_file import OnnxNode
 from fireline.codegen.state import State, Target
 from fireline.codegen.values import Affine, Constant, Pieces, QuantizedConstant, fraction, quantize_constant
-
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, frozen_array
 from fireline.graph import (

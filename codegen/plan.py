@@ -7,7 +7,6 @@ from typing import Literal
 
 from fireline.codegen.devices import Device
 from fireline.codegen.memory import Storage
-
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d, Graph, Node
 

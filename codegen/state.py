@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
+
+from fireline.check import add_range
 from fireline.codegen.names import node_name
 from fireline.codegen.onnx_file import OnnxGraph
 from fireline.codegen.requantizer import Line, solve
 from fireline.codegen.values import Affine, Constant, Pieces, QuantizedConstant, Value
-
-from fireline.check import add_range
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, common_scale, frozen_array
 from fireline.graph import Add, Concat, Conv2d, Input, Node, Requantize, Rescale, Tensor, per_channel

@@ -49,6 +49,9 @@ class Pool(NamedTuple):
     ceil_mode: bool = True
 
 
+POOL_3X3 = Pool()
+
+
 class Conv(NamedTuple):
     """One convolution of a network, placed: its dotted name, sizes, and output height and width."""
 
@@ -72,8 +75,8 @@ class SqueezeNet:
     A ReLU follows every convolution but the classifier, which `classifier` follows; then global average pooling.
 
     `bypass` adds a Fire's input to its output where both have equally many channels (simple), or also elsewhere
-    through a 1x1 convolution (complex). `batch_norm` stands after squeeze convolutions only, or after every convolution,
-    which then has no bias of its own. `dropout` is the probability of a zero before the classifier.
+    through a 1x1 convolution (complex). `batch_norm` stands after squeeze convolutions only, or after every
+    convolution, which then has no bias of its own. `dropout` is the probability of a zero before the classifier.
 
     Raises:
         FirelineError: a size is not positive, a pool has no stage, or the image shrinks to nothing.
@@ -82,7 +85,7 @@ class SqueezeNet:
     stem: Stem
     fires: tuple[Fire, ...]
     pools: tuple[int, ...]
-    pool: Pool = Pool()
+    pool: Pool = POOL_3X3
     classes: int = 1000
     input: Shape = (3, 224, 224)
     bypass: Bypass = "none"

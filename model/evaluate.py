@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
-
 from fireline.model.data import ImageSet
+from torch import nn
 
 Logits = npt.NDArray[np.float32]
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
-
 from fireline.model.architecture import LEAKY_SLOPE, Activation, Conv, Pool, SqueezeNet
+from torch import Tensor, nn
 
 
 class Layers(Protocol):
@@ -54,18 +53,14 @@ class FloatLayers:
         return nn.ReLU()
 
     def classifier(self, name: str, activation: Activation) -> nn.Module:
-        return activation_function(activation)
-
-
-def activation_function(activation: Activation) -> nn.Module:
-    """The torch module of a classifier activation."""
-    match activation:
-        case "relu":
+        if activation == "relu":
             return nn.ReLU()
-        case "leaky_relu":
-            return nn.LeakyReLU(LEAKY_SLOPE)
-        case "tanh":
-            return nn.Tanh()
+        return nn.Sequential(nn.Identity(), curved(activation), nn.Identity())
+
+
+def curved(activation: Activation) -> nn.Module:
+    """A classifier activation other than ReLU, which a quantizer before it makes a table of a few entries."""
+    return nn.Tanh() if activation == "tanh" else nn.LeakyReLU(LEAKY_SLOPE)
 
 
 def plain(x: Any) -> Tensor:

@@ -11,10 +11,11 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import torch
-
-from fireline.errors import FirelineError
 from fireline.model.architecture import SqueezeNet
 from fireline.model.network import Network, float_network
+from torch import nn
+
+from fireline.errors import FirelineError
 
 Preprocessing = Literal["torchvision", "caffe", "fireline"]
 Arrays = dict[str, npt.NDArray[np.float32]]
@@ -110,7 +111,9 @@ def fold_preprocessing(network: Network, preprocessing: str) -> None:
     else:
         a = np.full(3, 128.0)
         b = 128.0 - np.array(_CAFFE_MEAN_BGR)
-    conv = network.conv1
+    conv = network.get_submodule("conv1")
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
     weight = conv.weight.detach().double()
     bias = conv.bias.detach().double() + weight.sum(dim=(2, 3)) @ torch.from_numpy(b)
     weight = weight * torch.from_numpy(a).reshape(1, 3, 1, 1)

@@ -1,10 +1,10 @@
 from fractions import Fraction
 
 import pytest
-from fireline.codegen.requantizer import Line, solve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fireline.codegen.requantizer import Line, solve
 from fireline.errors import FirelineError
 
 ratios = st.fractions(min_value=Fraction(-2), max_value=Fraction(2), max_denominator=1 << 20)
