@@ -1,0 +1,63 @@
+"""A twin as a QONNX file, which onnx and qonnx can read."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+import onnx
+import torch
+from brevitas.export import export_qonnx
+from fireline.model.network import Network
+
+from fireline.files import write_whole
+
+INPUT, OUTPUT = "pixels", "logits"  # names of the file's input and output tensors
+IR_VERSION = 10  # onnx writes the newest, onnxruntime reads no newer than its own
+
+
+def export(twin: Network, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write the QONNX file of a calibrated twin; batch size 1, raw pixels in.
+
+    `metadata` goes into the file's own properties. The same twin gives the same bytes.
+
+    Raises:
+        FirelineError: the file cannot be written.
+    """
+    write_whole(path, to_onnx(twin, metadata or {}).SerializeToString(deterministic=True))
+
+
+def to_onnx(twin: Network, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """The QONNX model of a calibrated twin."""
+    buffer = io.BytesIO()
+    with _silence(), torch.no_grad():
+        export_qonnx(
+            twin.eval(),
+            args=torch.zeros(1, *twin.config.input),
+            export_path=buffer,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamo=False,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    model.ir_version = IR_VERSION
+    onnx.helper.set_model_props(model, dict(metadata))
+    return model
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Exporting prints what torch and brevitas think of their own internals; none of it is the user's concern."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logger = logging.getLogger("torch.onnx")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
