@@ -1,0 +1,207 @@
+"""The best folding of every node of a network together, for one device.
+
+For a limit on the initiation interval, each node has a list of options (a folding and what it is built of) whose
+cycles stay below the limit; choosing one for each node so that every resource fits is a multiple-choice knapsack,
+solved exactly as an integer program. Fewer cycles never cost less, so the shortest interval that fits is found by
+bisection over the intervals that some option has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, hstack
+
+from fireline.codegen.cost import SHELL, core_parts, narrow_side, node_cycles, stream_parts, wide_side
+from fireline.codegen.devices import Device, device
+from fireline.codegen.memory import Resources, Storage
+from fireline.codegen.plan import Folding, Plan
+from fireline.codegen.skew import slack_pixels, stream_depth, stream_depths
+from fireline.errors import FirelineError
+from fireline.graph import Conv2d, Graph, Node
+
+# Placement and routing rarely close above this share of the logic; hard blocks may all be used.
+LOGIC_SHARE = 0.8
+
+# The integer program may stop this close to the cheapest choice. Whether a choice fits at all is always exact.
+COST_GAP = 0.01
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to build a node."""
+
+    folding: Folding
+    cycles: int
+    counts: tuple[int, ...]  # of Resources, streams and width adapters at its sides included
+
+
+def budget(part: Device) -> Resources:
+    """What a design may use of `part`, the shell around the network included."""
+    logic = [int(LOGIC_SHARE * count) for count in (part.lut, part.lutram, part.ff)]
+    return Resources(*logic, dsp=part.dsp, bram18=2 * part.bram36, uram=part.uram)
+
+
+def plan_for(
+    graph: Graph, device_name: str, *, clock_mhz: float | None = None, target_fps: float | None = None
+) -> Plan:
+    """The plan with the highest frame rate that fits, or the cheapest that reaches `target_fps` frames a second.
+
+    Raises:
+        DoesNotFitError: no folding fits, or none that reaches the target; the hint says what would.
+        FirelineError: the device is unknown, or the clock or target is not above zero.
+    """
+    part = device(device_name)
+    clock = part.clock_mhz if clock_mhz is None else clock_mhz
+    if clock <= 0 or (target_fps is not None and target_fps <= 0):
+        raise FirelineError(f"clock {clock} MHz and target {target_fps} frames/s must be above zero")
+    choices, room = node_options(graph, part), limits(part)
+    interval = shortest_interval(choices, room) if target_fps is None else int(clock * 1e6 / target_fps)
+    chosen = None if interval is None else choose(choices, interval, room, cheapest=True)
+    if chosen is None:
+        from fireline.codegen.refusal import refusal
+
+        raise refusal(graph, part, clock, target_fps)
+    foldings = tuple(option.folding for option in chosen)
+    return Plan(graph, part, clock, foldings, stream_depths(graph, foldings))
+
+
+def limits(part: Device) -> Counts:
+    """What the nodes of a network may use of `part` together, in the order of the fields of `Resources`."""
+    return np.array(budget(part).counts()) - SHELL.counts()
+
+
+def node_options(graph: Graph, part: Device) -> list[list[Option]]:
+    """Every way worth considering to build each node: none is worse than another in cycles and all resources."""
+    slack = slack_pixels(graph)
+    result = []
+    for index, node in enumerate(graph.nodes):
+        options = [
+            Option(folding, node_cycles(graph, node, folding), _counts(graph, slack, index, folding))
+            for folding in foldings(graph, node, part)
+        ]
+        result.append(pareto(options))
+    return result
+
+
+def foldings(graph: Graph, node: Node, part: Device) -> Iterator[Folding]:
+    """Every legal folding of a node, with every choice of multipliers and weight memory."""
+    if not isinstance(node, Conv2d):
+        channels = [graph.nodes[i].output.shape[0] for i in node.inputs] + [node.output.shape[0]]
+        yield from (Folding(pe, pe) for pe in divisors(int(np.gcd.reduce(channels))))
+        return
+    multipliers: tuple[Literal["dsp", "lut"], ...] = ("dsp", "lut")
+    # Only Versal's URAM has initial content.
+    memories: tuple[Storage, ...] = ("bram", "lut", "uram") if part.family == "versal" else ("bram", "lut")
+    for pe in divisors(node.output.shape[0]):
+        for simd in divisors(int(node.weight.shape[1])):
+            yield from (Folding(pe, simd, m, rom) for m in multipliers for rom in memories)
+
+
+def pareto(options: Sequence[Option]) -> list[Option]:
+    """The options that no other beats in cycles and every resource, fastest first."""
+    order = sorted(options, key=lambda option: (option.cycles, *option.counts))
+    table = np.array([(option.cycles, *option.counts) for option in order])
+    kept: list[int] = []
+    for i, row in enumerate(table):
+        if not (table[kept] <= row).all(axis=1).any():
+            kept.append(i)
+    return [order[i] for i in kept]
+
+
+def choose(
+    choices: list[list[Option]], interval: int, room: Counts, *, cheapest: bool = False
+) -> list[Option] | None:
+    """One option for each node, none slower than `interval`, within `room`; None when there is no such choice."""
+    flat, one_each, share = _knapsack(choices, interval, room)
+    if not flat:
+        return None
+    solution = milp(
+        share.sum(axis=1) if cheapest else np.zeros(len(flat)),
+        integrality=np.ones(len(flat)),
+        bounds=Bounds(0, 1),
+        constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(share.T, -np.inf, 1)],
+        options={"mip_rel_gap": COST_GAP if cheapest else np.inf},
+    )
+    return None if solution.x is None else [flat[i] for i in np.flatnonzero(solution.x > 0.5)]
+
+
+def least_overrun(choices: list[list[Option]], interval: int, room: Counts) -> list[Option] | None:
+    """Like `choose`, but over `room` by the smallest factor where nothing fits; None when a node is too slow."""
+    flat, one_each, share = _knapsack(choices, interval, room)
+    if not flat:
+        return None
+    factor = np.ones((share.shape[1], 1))
+    solution = milp(
+        np.append(share.sum(axis=1) * 1e-6, 1),
+        integrality=np.append(np.ones(len(flat)), 0),
+        bounds=Bounds(0, np.append(np.ones(len(flat)), np.inf)),
+        constraints=[
+            LinearConstraint(hstack([one_each, csr_array((len(choices), 1))]), 1, 1),
+            LinearConstraint(np.hstack([share.T, -factor]), -np.inf, 0),
+        ],
+        options={"mip_rel_gap": COST_GAP},
+    )
+    return [flat[i] for i in np.flatnonzero(solution.x[:-1] > 0.5)]
+
+
+def _knapsack(
+    choices: list[list[Option]], interval: int, room: Counts
+) -> tuple[list[Option], csr_array, npt.NDArray[np.float64]]:
+    """All options within `interval`, the matrix that picks one for each node, and their shares of `room`.
+
+    There are no options when some node has none. A share of nothing is made prohibitive.
+    """
+    legal = [[option for option in options if option.cycles <= interval] for options in choices]
+    legal = (
+        [pareto([replace(option, cycles=0) for option in options]) for options in legal] if all(legal) else []
+    )
+    flat = [option for options in legal for option in options]
+    nodes = np.repeat(np.arange(len(legal)), [len(options) for options in legal])
+    one_each = csr_array((np.ones(len(flat)), (nodes, np.arange(len(flat)))), shape=(len(legal), len(flat)))
+    counts = np.array([option.counts for option in flat], dtype=float)
+    return flat, one_each, counts / np.where(room > 0, room, 1e-3) if flat else counts
+
+
+def shortest_interval(choices: list[list[Option]], room: Counts) -> int | None:
+    """The shortest initiation interval that fits; None when even the slowest choice does not."""
+    slowest = max(options[-1].cycles for options in choices)
+    fastest = max(options[0].cycles for options in choices)
+    every = sorted({option.cycles for options in choices for option in options if option.cycles >= fastest})
+    if choose(choices, slowest, room) is None:
+        return None
+    low, high = 0, len(every) - 1  # every[high] fits
+    while low < high:
+        middle = (low + high) // 2
+        if choose(choices, every[middle], room) is None:
+            low = middle + 1
+        else:
+            high = middle
+    return every[high]
+
+
+def divisors(number: int) -> list[int]:
+    """All divisors, ascending."""
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def _counts(
+    graph: Graph, slack: tuple[tuple[int, ...], ...], index: int, folding: Folding
+) -> tuple[int, ...]:
+    """Resources of a node with this folding: its own, its halves of the width adapters, the streams behind it."""
+    node = graph.nodes[index]
+    pieces = [part.resources for part in core_parts(graph, node, folding)]
+    pieces += [wide_side(folding.simd, graph.nodes[i].output.type.bits) for i in node.inputs]
+    for reader, other in enumerate(graph.nodes):
+        for position in (k for k, i in enumerate(other.inputs) if i == index):
+            depth = stream_depth(graph, slack, reader, position, folding)
+            pieces += [part.resources for part in stream_parts(graph, index, folding, depth)]
+            pieces.append(narrow_side(folding.pe, node.output.type.bits))
+    return Resources.sum(pieces).counts()
