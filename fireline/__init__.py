@@ -1,6 +1,75 @@
-"""Fireline: quantized SqueezeNets to bit-exact FPGA firmware."""
+"""Fireline: quantized SqueezeNets to bit-exact FPGA firmware.
+
+    graph = fireline.lower("model.onnx")
+    logits = graph.simulate(images)
+    fireline.generate(graph, device="xc7z020", out="project")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from fireline.errors import FirelineError
-from fireline.graph import Graph
 
-__all__ = ["FirelineError", "Graph"]
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from fireline.codegen.plan import Plan
+    from fireline.graph import Graph
+
+__all__ = ["FirelineError", "Graph", "generate", "lower"]
+
+
+def lower(path: str | PathLike[str]) -> Graph:
+    """The integer graph of a QONNX file.
+
+    Raises:
+        FirelineError: the file is broken, not quantized, or has an operation that cannot be lowered exactly.
+    """
+    from fireline.codegen.lower import lower as lower_file
+
+    return lower_file(path)
+
+
+def generate(
+    graph: Graph,
+    *,
+    device: str,
+    out: str | PathLike[str],
+    clock_mhz: float | None = None,
+    target_fps: float | None = None,
+    images: Any = None,
+    force: bool = False,
+) -> Plan:
+    """Fold `graph` for `device` and write its HLS project to the folder `out`.
+
+    Args:
+        graph: the network.
+        device: a part of the device table, such as "xc7z020".
+        out: the project's folder; it must not exist unless `force`.
+        clock_mhz: the clock to plan for; the part's usual one if None.
+        target_fps: frames a second to reach with the fewest resources; the most that fits if None.
+        images: images (N, C, H, W) for the test bench; a few pseudo-random ones if None.
+        force: replace what is at `out`.
+
+    Raises:
+        DoesNotFitError: the network does not fit the device.
+        FirelineError: the device is unknown, or `out` exists or cannot be written.
+    """
+    from pathlib import Path
+
+    from fireline.codegen.folding import plan_for
+    from fireline.codegen.project import write_project
+
+    plan = plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps)
+    write_project(plan, Path(out), images=images, force=force)
+    return plan
+
+
+def __getattr__(name: str) -> Any:
+    # Graph brings numpy and pydantic: `fireline --help` does without.
+    if name == "Graph":
+        from fireline.graph import Graph
+
+        return Graph
+    raise AttributeError(f"module 'fireline' has no attribute {name!r}")

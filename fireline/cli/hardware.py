@@ -1,0 +1,139 @@
+"""`fireline plan`, `generate` and `csim`: from a quantized network to a project that runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fireline.codegen.summary import Summary
+    from fireline.graph import Graph
+
+MODEL = click.argument("model", type=click.Path(path_type=Path))
+
+
+def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that folds a network for a device."""
+    for option in (
+        click.option("--target-fps", type=float, help="Reach this frame rate with the fewest resources."),
+        click.option("--clock", "clock_mhz", type=float, help="Clock in MHz.  [default: the part's usual one]"),
+        click.option("--device", default="xc7z020", show_default=True, help="FPGA part; see `fireline devices`."),
+    ):
+        command = option(command)
+    return command
+
+
+def load_graph(model: Path) -> Graph:
+    """The integer graph behind a run folder, a QONNX file, or a saved graph (.npz)."""
+    from fireline.codegen.lower import lower
+    from fireline.graph import Graph
+
+    if model.suffix == ".npz":
+        return Graph.load(model)
+    return lower(model / "model.onnx" if model.is_dir() else model)
+
+
+@click.command()
+@MODEL
+@hardware_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+def plan(model: Path, device: str, clock_mhz: float | None, target_fps: float | None, as_json: bool) -> None:
+    """Choose pe and simd of every stage for a device, and show what it costs.
+
+    MODEL is a run folder or a QONNX file.
+    """
+    from fireline.codegen.folding import plan_for
+    from fireline.codegen.summary import summary
+
+    result = summary(plan_for(load_graph(model), device, clock_mhz=clock_mhz, target_fps=target_fps))
+    if as_json:
+        click.echo(json.dumps(result.as_json(), indent=2))
+    else:
+        print_plan(result)
+
+
+def print_plan(summary: Summary) -> None:
+    """The stages and the totals of a plan as tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    stages = Table("stage", "pe", "simd", "cycles", "lanes", "DSP", "LUT", "FF", "BRAM36", "busy")
+    for column in stages.columns[1:]:
+        column.justify = "right"
+    for stage in summary.stages:
+        cells = (stage.pe, stage.simd, stage.cycles, stage.lanes, stage.dsp, stage.lut, stage.ff)
+        stages.add_row(stage.name, *(f"{c:,}" for c in cells), f"{stage.bram36:g}", f"{stage.utilisation:.0%}")
+    console.print(stages)
+    console.print(
+        f"{summary.device} at {summary.clock_mhz:g} MHz: {summary.frames_per_second:,.0f} frames/s, "
+        f"initiation interval {summary.initiation_interval:,} cycles, bottleneck {summary.bottleneck}"
+    )
+    for line in resource_lines(summary):
+        console.print(line)
+
+
+def resource_lines(summary: Summary) -> list[str]:
+    """Used and available of each resource, one line each."""
+    return [
+        f"{name.upper():7} {use.used:>10,g} of {use.available:>10,g}  {use.used / use.available:6.1%}"
+        for name, use in summary.resources.items()
+        if use.available
+    ]
+
+
+@click.command()
+@MODEL
+@hardware_options
+@click.option("--out", type=click.Path(path_type=Path), help="Project folder.  [default: RUN/project]")
+@click.option("--inputs", type=click.Path(path_type=Path), help="Images (.npy) for the project's test bench.")
+@click.option("--force", is_flag=True, help="Replace the project folder.")
+def generate(
+    model: Path,
+    device: str,
+    clock_mhz: float | None,
+    target_fps: float | None,
+    out: Path | None,
+    inputs: Path | None,
+    force: bool,
+) -> None:
+    """Write the HLS project of a network: C++ kernels, weight ROMs, test bench, scripts.
+
+    MODEL is a run folder or a QONNX file. `make -C PROJECT csim` then builds and runs the self-checking test bench.
+    """
+    import fireline
+    from fireline.codegen.summary import summary
+    from fireline.errors import FirelineError
+    from fireline.sim.verify import load_images
+
+    if out is None:
+        if not model.is_dir():
+            raise FirelineError("a QONNX file alone has no run folder", hint="name the project folder with --out")
+        out = model / "project"
+    graph = load_graph(model)
+    images = None if inputs is None else load_images(str(inputs))
+    made = fireline.generate(
+        graph, device=device, out=out, clock_mhz=clock_mhz, target_fps=target_fps, images=images, force=force
+    )
+    result = summary(made)
+    click.echo(f"{out}: {graph.name} for {device}, {result.frames_per_second:,.0f} frames/s at {made.clock_mhz:g} MHz")
+    for line in resource_lines(result):
+        click.echo(f"  {line}")
+
+
+@click.command()
+@click.argument("project", type=click.Path(path_type=Path))
+def csim(project: Path) -> None:
+    """Build and run a project's self-checking test bench.
+
+    PROJECT is a project folder, or a run folder that holds one.
+    """
+    from fireline.sim import csim as runner
+
+    project = project / "project" if (project / "project").is_dir() else project
+    click.echo(runner.self_check(project))
