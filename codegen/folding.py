@@ -45,8 +45,8 @@ class Option:
 
 def budget(part: Device) -> Resources:
     """What a design may use of `part`, the shell around the network included."""
-    logic = [int(LOGIC_SHARE * count) for count in (part.lut, part.lutram, part.ff)]
-    return Resources(*logic, dsp=part.dsp, bram18=2 * part.bram36, uram=part.uram)
+    lut, lutram, ff = (int(LOGIC_SHARE * count) for count in (part.lut, part.lutram, part.ff))
+    return Resources(lut, lutram, ff, part.dsp, 2 * part.bram36, part.uram)
 
 
 def plan_for(
@@ -75,7 +75,7 @@ def plan_for(
 
 def limits(part: Device) -> Counts:
     """What the nodes of a network may use of `part` together, in the order of the fields of `Resources`."""
-    return np.array(budget(part).counts()) - SHELL.counts()
+    return np.array(budget(part).counts()) - np.array(SHELL.counts())
 
 
 def node_options(graph: Graph, part: Device) -> list[list[Option]]:
