@@ -75,7 +75,8 @@ def plan_for(
 
 def limits(part: Device) -> Counts:
     """What the nodes of a network may use of `part` together, in the order of the fields of `Resources`."""
-    return np.array(budget(part).counts()) - np.array(SHELL.counts())
+    free = zip(budget(part).counts(), SHELL.counts(), strict=True)
+    return np.array([have - shell for have, shell in free], dtype=np.int64)
 
 
 def node_options(graph: Graph, part: Device) -> list[list[Option]]:
