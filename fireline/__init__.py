@@ -1,8 +1,8 @@
 """Fireline: quantized SqueezeNets to bit-exact FPGA firmware.
 
-    graph = fireline.lower("model.onnx")
-    logits = graph.simulate(images)
-    fireline.generate(graph, device="xc7z020", out="project")
+graph = fireline.lower("model.onnx")
+logits = graph.simulate(images)
+fireline.generate(graph, device="xc7z020", out="project")
 """
 
 from __future__ import annotations

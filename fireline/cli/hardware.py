@@ -21,8 +21,12 @@ def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that folds a network for a device."""
     for option in (
         click.option("--target-fps", type=float, help="Reach this frame rate with the fewest resources."),
-        click.option("--clock", "clock_mhz", type=float, help="Clock in MHz.  [default: the part's usual one]"),
-        click.option("--device", default="xc7z020", show_default=True, help="FPGA part; see `fireline devices`."),
+        click.option(
+            "--clock", "clock_mhz", type=float, help="Clock in MHz.  [default: the part's usual one]"
+        ),
+        click.option(
+            "--device", default="xc7z020", show_default=True, help="FPGA part; see `fireline devices`."
+        ),
     ):
         command = option(command)
     return command
@@ -59,23 +63,32 @@ def plan(model: Path, device: str, clock_mhz: float | None, target_fps: float | 
 
 def print_plan(summary: Summary) -> None:
     """The stages and the totals of a plan as tables."""
-    from rich.console import Console
-    from rich.table import Table
+    from fireline.cli.tables import print_table
 
-    console = Console()
-    stages = Table("stage", "pe", "simd", "cycles", "lanes", "DSP", "LUT", "FF", "BRAM36", "busy")
-    for column in stages.columns[1:]:
-        column.justify = "right"
-    for stage in summary.stages:
-        cells = (stage.pe, stage.simd, stage.cycles, stage.lanes, stage.dsp, stage.lut, stage.ff)
-        stages.add_row(stage.name, *(f"{c:,}" for c in cells), f"{stage.bram36:g}", f"{stage.utilisation:.0%}")
-    console.print(stages)
-    console.print(
+    print_table(
+        ["stage", "pe", "simd", "cycles", "lanes", "DSP", "LUT", "FF", "BRAM36", "busy"],
+        [
+            (
+                s.name,
+                s.pe,
+                s.simd,
+                s.cycles,
+                s.lanes,
+                s.dsp,
+                s.lut,
+                s.ff,
+                f"{s.bram36:g}",
+                f"{s.utilisation:.0%}",
+            )
+            for s in summary.stages
+        ],
+    )
+    click.echo(
         f"{summary.device} at {summary.clock_mhz:g} MHz: {summary.frames_per_second:,.0f} frames/s, "
         f"initiation interval {summary.initiation_interval:,} cycles, bottleneck {summary.bottleneck}"
     )
     for line in resource_lines(summary):
-        console.print(line)
+        click.echo(line)
 
 
 def resource_lines(summary: Summary) -> list[str]:
@@ -113,7 +126,9 @@ def generate(
 
     if out is None:
         if not model.is_dir():
-            raise FirelineError("a QONNX file alone has no run folder", hint="name the project folder with --out")
+            raise FirelineError(
+                "a QONNX file alone has no run folder", hint="name the project folder with --out"
+            )
         out = model / "project"
     graph = load_graph(model)
     images = None if inputs is None else load_images(str(inputs))
@@ -121,7 +136,9 @@ def generate(
         graph, device=device, out=out, clock_mhz=clock_mhz, target_fps=target_fps, images=images, force=force
     )
     result = summary(made)
-    click.echo(f"{out}: {graph.name} for {device}, {result.frames_per_second:,.0f} frames/s at {made.clock_mhz:g} MHz")
+    click.echo(
+        f"{out}: {graph.name} for {device}, {result.frames_per_second:,.0f} frames/s at {made.clock_mhz:g} MHz"
+    )
     for line in resource_lines(result):
         click.echo(f"  {line}")
 

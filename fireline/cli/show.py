@@ -7,6 +7,8 @@ from dataclasses import asdict
 
 import click
 
+from fireline.cli.tables import print_table
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -17,21 +19,26 @@ def models(as_json: bool) -> None:
     from fireline.model.count import counts
     from fireline.model.presets import PRESETS
 
-    rows = [
-        {
-            "name": name,
-            "parameters": counts(config).parameters,
-            "macs": counts(config).macs,
-            "weight_bytes": {str(bits): counts(config).weight_bytes(bits) for bits in (8, 6, 4)},
-        }
-        for name, config in PRESETS.items()
-    ]
+    sizes = {name: counts(config) for name, config in PRESETS.items()}
     if as_json:
+        rows = [
+            {
+                "name": name,
+                "parameters": size.parameters,
+                "macs": size.macs,
+                "weight_bytes": size.weight_bytes(8),
+                "weight_bytes_by_bits": {bits: size.weight_bytes(bits) for bits in (8, 6, 4)},
+            }
+            for name, size in sizes.items()
+        ]
         click.echo(json.dumps(rows, indent=2))
         return
-    _table(
+    print_table(
         ["preset", "parameters", "MACs", "8-bit bytes", "6-bit bytes", "4-bit bytes"],
-        [[r["name"], r["parameters"], r["macs"], *r["weight_bytes"].values()] for r in rows],  # type: ignore[attr-defined]
+        [
+            [name, size.parameters, size.macs, *(size.weight_bytes(bits) for bits in (8, 6, 4))]
+            for name, size in sizes.items()
+        ],
     )
 
 
@@ -44,19 +51,7 @@ def devices(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(part) for part in parts().values()], indent=2))
         return
-    _table(
+    print_table(
         ["part", "LUT", "FF", "DSP", "BRAM36", "URAM", "boards"],
         [[p.name, p.lut, p.ff, p.dsp, p.bram36, p.uram, p.boards] for p in parts().values()],
     )
-
-
-def _table(header: list[str], rows: list[list[object]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*header)
-    for column in table.columns[1:6]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    Console().print(table)

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from fireline.errors import FirelineError
+from fireline.files import new_folder, write_whole
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "file"
+    write_whole(path, "old")
+    with pytest.raises(TypeError):
+        write_whole(path, 5)  # type: ignore[arg-type]
+    assert path.read_text() == "old"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "out") as folder:
+        (folder / "half").write_text("x")
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    with new_folder(tmp_path / "out") as folder:
+        (folder / "whole").write_text("x")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_existing_folder_stays_unless_it_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("x")
+    with pytest.raises(FirelineError, match="exists"), new_folder(tmp_path / "out"):
+        pass
+    assert (tmp_path / "out" / "mine").exists()
+    with new_folder(tmp_path / "out", replace=True) as folder:
+        (folder / "new").write_text("x")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["new"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FirelineError, match="cannot be written"):
+        write_whole(tmp_path / "file" / "below", "x")
