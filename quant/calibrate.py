@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from fireline.model.data import ImageSet
-from fireline.model.network import Network
-from fireline.quant.twin import FIXED, activations, convolutions, input_scales, integer_range, set_exponents
 from torch import Tensor, nn
 
 from fireline.errors import FirelineError
+from fireline.model.data import ImageSet
+from fireline.model.network import Network
+from fireline.quant.twin import FIXED, activations, convolutions, input_scales, integer_range, set_exponents
 
 _SAMPLES = 1 << 13  # values per layer and batch that an exponent is chosen by
 _STEPS_DOWN = 6  # exponents tried below the one that clips nothing

@@ -12,9 +12,9 @@ from pathlib import Path
 import onnx
 import torch
 from brevitas.export import export_qonnx
-from fireline.model.network import Network
 
 from fireline.files import write_whole
+from fireline.model.network import Network
 
 INPUT, OUTPUT = "pixels", "logits"  # names of the file's input and output tensors
 IR_VERSION = 10  # onnx writes the newest, onnxruntime reads no newer than its own
@@ -33,20 +33,32 @@ def export(twin: Network, path: Path, metadata: Mapping[str, str] | None = None)
 
 def to_onnx(twin: Network, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The QONNX model of a calibrated twin."""
-    buffer = io.BytesIO()
     with _silence(), torch.no_grad():
-        export_qonnx(
+        model: onnx.ModelProto = export_qonnx(
             twin.eval(),
             args=torch.zeros(1, *twin.config.input),
-            export_path=buffer,
+            export_path=None,
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamo=False,
         )
-    model = onnx.load_from_string(buffer.getvalue())
+    shapes = _shapes(model)
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(shapes)
     model.ir_version = IR_VERSION
     onnx.helper.set_model_props(model, dict(metadata))
     return model
+
+
+def _shapes(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """Type and shape of every tensor; onnx itself does not know `Quant`, which has the shape of its input."""
+    known = onnx.ModelProto()
+    known.CopyFrom(model)
+    for node in known.graph.node:
+        if node.op_type == "Quant":
+            node.CopyFrom(onnx.helper.make_node("Identity", [node.input[0]], [node.output[0]]))
+    inferred = onnx.shape_inference.infer_shapes(known, strict_mode=True)
+    return sorted(inferred.graph.value_info, key=lambda info: info.name)
 
 
 @contextmanager

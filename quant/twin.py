@@ -17,10 +17,11 @@ from brevitas import nn as qnn
 from brevitas.core.function_wrapper import RoundSte
 from brevitas.quant import Int8ActPerTensorFixedPoint, Int32Bias, Uint8ActPerTensorFixedPoint
 from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint
+from torch import Tensor, nn
+
 from fireline.model.architecture import Activation, Conv
 from fireline.model.network import Network, curved
 from fireline.quant.bits import Precision
-from torch import Tensor, nn
 
 # A scale that is a parameter, restricted to the power of two nearest on the logarithmic scale. A calibrated exponent
 # then stands in the middle of those that round to it, and fine-tuning does not upset it by a hair.
