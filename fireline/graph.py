@@ -264,9 +264,9 @@ class Graph:
 
     def trace(self, images: npt.ArrayLike) -> Mapping[str, npt.NDArray[np.int64]]:
         """Integers `(N, C, H, W)` of every node, by node name."""
-        from fireline.sim.integer import trace
+        from fireline.sim.integer import Simulator
 
-        return trace(self, np.asarray(images))
+        return Simulator(self).trace(np.asarray(images))
 
 
 def macs(graph: Graph) -> int:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fireline.errors import FirelineError
 from fireline.fixed import is_power_of_two
 from fireline.graph import Graph, Node
-from fireline.sim import integer
+from fireline.sim.integer import Simulator
 
 Integers = npt.NDArray[np.int64]
 Images = npt.NDArray[np.generic]
@@ -34,7 +34,7 @@ class Engine:
 
 def simulator(graph: Graph) -> Engine:
     """The bit-accurate simulator."""
-    return Engine("simulator", lambda images: integer.trace(graph, images))
+    return Engine("simulator", Simulator(graph).trace)
 
 
 def qonnx_executor(graph: Graph, model: Path) -> Engine:

@@ -1,16 +1,22 @@
-"""The bit-accurate simulator: the integer graph run on numpy arrays and exact torch convolutions."""
+"""The bit-accurate simulator: the integer graph run exactly, at the speed of torch's float convolutions.
+
+Integers travel as floating-point numbers that hold them exactly: float32 where every intermediate stays below 2**24,
+float64 below 2**53. Then a convolution's sums, a multiplication by a power of two, rounding half to even
+(`torch.round`) and the clamp are all exact, so speed costs no exactness. What fits in neither is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from fireline.errors import FirelineError
-from fireline.fixed import shift_half_even
 from fireline.graph import (
     Add,
     Concat,
@@ -25,9 +31,14 @@ from fireline.graph import (
 )
 
 Integers = npt.NDArray[np.int64]
+Images = npt.NDArray[np.generic]
+Step = Callable[[Sequence[Tensor]], Tensor]  # the values of a node's inputs to its own, both (N, C, H, W)
+
+# Below these magnitudes every integer has a floating-point number of its own.
+FLOAT32_LIMIT, FLOAT64_LIMIT = 1 << 24, 1 << 53
 
 
-def quantize(node: Input, images: npt.NDArray[np.generic]) -> Integers:
+def quantize(node: Input, images: Images) -> Integers:
     """Real values `(N, C, H, W)` as the integers that enter the network.
 
     Raises:
@@ -44,97 +55,164 @@ def quantize(node: Input, images: npt.NDArray[np.generic]) -> Integers:
     if images.dtype.kind in "iu" and node.output.scale == (Fraction(1),):
         return np.clip(images.astype(np.int64) + zero_point, type.min, type.max)
     scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
-    integers = np.rint(np.clip(images.astype(np.float64) / scale, -(2.0**53), 2.0**53)).astype(np.int64)
-    return np.asarray(np.clip(integers + zero_point, type.min, type.max))
+    steps = np.rint(np.clip(images.astype(np.float64) / scale, -(2.0**53), 2.0**53)).astype(np.int64)
+    return np.asarray(np.clip(steps + zero_point, type.min, type.max))
 
 
-def requantize(acc: Integers, rule: Requantize | None) -> Integers:
-    """Apply `rule` to `(N, C, H, W)` accumulators; no rule leaves them as they are."""
-    if rule is None:
-        return acc
-    mult, add, shift = (array.reshape(-1, 1, 1) for array in (rule.mult, rule.add, rule.shift))
-    return np.clip(shift_half_even(acc * mult + add, shift), rule.low, rule.high)
+def exact_dtype(magnitude: int, node: Node) -> torch.dtype:
+    """The float type that holds every integer up to `magnitude`.
 
-
-def conv2d(node: Conv2d, x: Integers, zero_point: int) -> Integers:
-    """`(N, I, H, W)` integers to accumulators, requantized.
-
-    The convolution runs in floating point where every partial sum is an integer that the type represents exactly:
-    float32 below 2**24, float64 below 2**53.
+    Raises:
+        FirelineError: there is none.
     """
-    magnitude = int(np.abs(node.weight).reshape(len(node.weight), -1).sum(axis=1).max()) * int(
-        np.abs(x).max(initial=1)
+    if magnitude < FLOAT32_LIMIT:
+        return torch.float32
+    if magnitude < FLOAT64_LIMIT:
+        return torch.float64
+    raise FirelineError(
+        f"sums reach {magnitude}, which is over 53 bits", node=node.name, hint="use fewer bits"
     )
-    if magnitude >= 1 << 53:
-        raise FirelineError(
-            f"sums reach {magnitude}, which is over 53 bits", node=node.name, hint="use fewer bits"
-        )
-    dtype = torch.float32 if magnitude < 1 << 24 else torch.float64
+
+
+def requantizer(rule: Requantize | None, magnitude: int, node: Node) -> Callable[[Tensor], Tensor]:
+    """A function from accumulators of up to `magnitude` to output integers; it may overwrite its argument."""
+    if rule is None:
+        return lambda acc: acc
+    terms = zip(rule.mult.tolist(), rule.add.tolist(), strict=True)
+    dtype = exact_dtype(max(abs(mult) * magnitude + abs(add) for mult, add in terms), node)
+    mult, add = (torch.tensor(part, dtype=dtype).view(-1, 1, 1) for part in (rule.mult, rule.add))
+    factor = torch.tensor(np.ldexp(1.0, -rule.shift), dtype=dtype).view(-1, 1, 1)
+    plain = bool((mult == 1).all() and (add == 0).all())
+    out = exact_dtype(max(-rule.low, rule.high), node)
+
+    def apply(acc: Tensor) -> Tensor:
+        scaled = acc.to(dtype).mul_(factor) if plain else acc.to(dtype).mul_(mult).add_(add).mul_(factor)
+        return scaled.round_().clamp_(rule.low, rule.high).to(out)
+
+    return apply
+
+
+def conv2d(node: Conv2d, zero_point: int, largest: int) -> Step:
+    """A convolution of inputs up to `largest` in magnitude; every partial sum in any order is an exact integer."""
+    rows = np.abs(node.weight).reshape(len(node.weight), -1).sum(axis=1) * largest + np.abs(node.bias)
+    magnitude = int(rows.max())
+    dtype = exact_dtype(magnitude, node)
+    weight, bias = torch.tensor(node.weight, dtype=dtype), torch.tensor(node.bias, dtype=dtype)
+    finish = requantizer(node.requantize, magnitude, node)
     top, left, bottom, right = node.padding
-    padded = torch.nn.functional.pad(
-        torch.from_numpy(x).to(dtype), (left, right, top, bottom), value=zero_point
-    )
-    weight = torch.tensor(node.weight, dtype=dtype)
-    sums = torch.nn.functional.conv2d(padded, weight, stride=node.stride, groups=node.groups)
-    return requantize(sums.to(torch.int64).numpy() + node.bias.reshape(-1, 1, 1), node.requantize)
+    symmetric = (top, left) == (bottom, right) and zero_point == 0
+
+    def step(x: Sequence[Tensor]) -> Tensor:
+        pixels, padding = x[0].to(dtype), (top, left)
+        if not symmetric:
+            pixels, padding = functional.pad(pixels, (left, right, top, bottom), value=zero_point), (0, 0)
+        return finish(functional.conv2d(pixels, weight, bias, node.stride, padding, groups=node.groups))
+
+    return step
 
 
-def maxpool2d(node: MaxPool2d, x: Integers) -> Integers:
+def maxpool2d(node: MaxPool2d) -> Step:
     """The largest of each window; padding is lower than any value."""
     top, left, bottom, right = node.padding
-    lowest = np.iinfo(np.int64).min
-    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=lowest)
-    _, height, width = node.output.shape
-    (kh, kw), (sh, sw) = node.kernel, node.stride
-    result = np.full((len(x), *node.output.shape), lowest)
-    for i in range(kh):
-        for j in range(kw):
-            window = padded[:, :, i : i + sh * (height - 1) + 1 : sh, j : j + sw * (width - 1) + 1 : sw]
-            np.maximum(result, window, out=result)
-    return result
+
+    def step(x: Sequence[Tensor]) -> Tensor:
+        padded = (
+            functional.pad(x[0], (left, right, top, bottom), value=-torch.inf) if any(node.padding) else x[0]
+        )
+        return functional.max_pool2d(padded, node.kernel, node.stride)
+
+    return step
 
 
-def run_node(node: Node, values: list[Integers], graph: Graph) -> Integers:
-    """The output of a node that is not the input, from the values of all nodes before it."""
-    x = [values[i] for i in node.inputs]
+def globalavgpool2d(node: GlobalAvgPool2d) -> Step:
+    """The exact sum over the map."""
+    dtype = exact_dtype(max(-node.output.type.min, node.output.type.max), node)
+    return lambda x: x[0].sum(dim=(2, 3), keepdim=True, dtype=dtype)
+
+
+def add(node: Add, largest: Sequence[int]) -> Step:
+    """The aligned sum of two tensors up to `largest` in magnitude each."""
+    magnitude = sum(abs(m) * x for m, x in zip(node.mult, largest, strict=True))
+    dtype = exact_dtype(magnitude, node)
+    finish = requantizer(node.requantize, magnitude, node)
+    a, b = node.mult
+    return lambda x: finish(x[0].to(dtype) * a + x[1].to(dtype) * b)
+
+
+def rescale(node: Rescale, largest: int) -> Step:
+    """An elementwise requantizer."""
+    finish = requantizer(node.requantize, largest, node)
+    return lambda x: finish(x[0].clone())
+
+
+def step_of(node: Node, sources: Sequence[Node]) -> Step:
+    """What computes a node that is not the input."""
+    types = [source.output.type for source in sources]
+    largest = [max(-type.min, type.max) for type in types]
     match node:
         case Conv2d():
-            return conv2d(node, x[0], graph.nodes[node.inputs[0]].output.zero_point)
+            return conv2d(node, sources[0].output.zero_point, largest[0])
         case MaxPool2d():
-            return maxpool2d(node, x[0])
+            return maxpool2d(node)
         case GlobalAvgPool2d():
-            return np.asarray(x[0].sum(axis=(2, 3), keepdims=True))
+            return globalavgpool2d(node)
         case Concat():
-            return np.concatenate(x, axis=1)
+            return lambda x: torch.cat(list(x), dim=1)
         case Add():
-            return requantize(x[0] * node.mult[0] + x[1] * node.mult[1], node.requantize)
+            return add(node, largest)
         case Rescale():
-            return requantize(x[0], node.requantize)
+            return rescale(node, largest[0])
         case Input():
             raise AssertionError("the input has no operation")
 
 
-def run(graph: Graph, images: npt.NDArray[np.generic]) -> list[Integers]:
-    """The integers `(N, C, H, W)` of every node, in the order of the nodes."""
-    values = [quantize(graph.input, images)]
-    for node in graph.nodes[1:]:
-        values.append(run_node(node, values, graph))
-    return values
+class Simulator:
+    """A graph made ready to run, its weights as tensors."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.steps = [step_of(node, [graph.nodes[i] for i in node.inputs]) for node in graph.nodes[1:]]
+        self.last_use = {i: index for index, node in enumerate(graph.nodes) for i in node.inputs}
+
+    @torch.no_grad()
+    def run(self, images: Images, *, keep: bool = False) -> Iterator[Tensor]:
+        """The value of every node in order; values are dropped after their last use unless `keep`."""
+        entry = self.graph.input.output.type
+        dtype = exact_dtype(max(-entry.min, entry.max), self.graph.input)
+        values: dict[int, Tensor] = {0: torch.from_numpy(quantize(self.graph.input, images)).to(dtype)}
+        yield values[0]
+        for index, (node, step) in enumerate(zip(self.graph.nodes[1:], self.steps, strict=True), start=1):
+            values[index] = step([values[i] for i in node.inputs])
+            yield values[index]
+            if not keep:
+                values = {i: value for i, value in values.items() if self.last_use.get(i, -1) > index}
+
+    def outputs(self, images: Images) -> Integers:
+        """Integers `(N, C, H, W)` of the last node."""
+        for value in self.run(images):
+            last = value
+        return integers(last)
+
+    def trace(self, images: Images) -> dict[str, Integers]:
+        """Integers `(N, C, H, W)` of every node, by node name."""
+        values = self.run(images, keep=True)
+        return {node.name: integers(value) for node, value in zip(self.graph.nodes, values, strict=True)}
 
 
-def batches(images: npt.NDArray[np.generic], size: int) -> Iterator[npt.NDArray[np.generic]]:
+def batches(images: Images, size: int) -> Iterator[Images]:
     """`images` in slices of at most `size`."""
     for start in range(0, len(images), size):
         yield images[start : start + size]
 
 
-def simulate(graph: Graph, images: npt.NDArray[np.generic], batch: int = 16) -> Integers:
+def simulate(graph: Graph, images: Images, batch: int = 16) -> Integers:
     """Output integers of the graph; memory is bounded by `batch` images."""
     if not len(images):
         raise FirelineError("no images to simulate", node=graph.name)
-    return np.concatenate([run(graph, part)[-1] for part in batches(images, batch)])
+    simulator = Simulator(graph)
+    return np.concatenate([simulator.outputs(part) for part in batches(images, batch)])
 
 
-def trace(graph: Graph, images: npt.NDArray[np.generic]) -> dict[str, Integers]:
-    """Integers of every node, by node name."""
-    return {node.name: value for node, value in zip(graph.nodes, run(graph, images), strict=True)}
+def integers(value: Tensor) -> Integers:
+    """The integers that a tensor of exact floating-point integers holds."""
+    return value.to(torch.int64).numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,17 @@ def plan(model: Path, device: str, clock_mhz: float | None, target_fps: float | 
 
     result = summary(plan_for(load_graph(model), device, clock_mhz=clock_mhz, target_fps=target_fps))
     if as_json:
-        click.echo(json.dumps(result.as_json(), indent=2))
+        click.echo(json.dumps(as_json_object(result), indent=2))
     else:
         print_plan(result)
+
+
+def as_json_object(summary: Summary) -> dict[str, Any]:
+    """What `fireline plan --json` prints."""
+    content = asdict(summary)
+    used, available = content.pop("used"), content.pop("available")
+    resources = {name: {"used": used[name], "available": available[name]} for name in used}
+    return {**content, "resources": resources}
 
 
 def print_plan(summary: Summary) -> None:
@@ -69,23 +78,19 @@ def print_plan(summary: Summary) -> None:
         ["stage", "pe", "simd", "cycles", "lanes", "DSP", "LUT", "FF", "BRAM36", "busy"],
         [
             (
-                s.name,
-                s.pe,
-                s.simd,
-                s.cycles,
-                s.lanes,
-                s.dsp,
-                s.lut,
-                s.ff,
-                f"{s.bram36:g}",
-                f"{s.utilisation:.0%}",
+                f"{stage.name} *" if stage.bottleneck else stage.name,
+                *(stage.pe, stage.simd, stage.cycles, stage.lanes),
+                *(stage.resources.dsp, stage.resources.lut, stage.resources.ff),
+                f"{stage.resources.bram36:g}",
+                f"{stage.utilisation:.0%}" if stage.lanes else "",
             )
-            for s in summary.stages
+            for stage in summary.stages
         ],
     )
     click.echo(
         f"{summary.device} at {summary.clock_mhz:g} MHz: {summary.frames_per_second:,.0f} frames/s, "
-        f"initiation interval {summary.initiation_interval:,} cycles, bottleneck {summary.bottleneck}"
+        f"initiation interval {summary.initiation_interval:,} cycles (* the bottleneck), "
+        f"{summary.lanes:,} lanes {summary.utilisation:.0%} busy"
     )
     for line in resource_lines(summary):
         click.echo(line)
@@ -93,10 +98,11 @@ def print_plan(summary: Summary) -> None:
 
 def resource_lines(summary: Summary) -> list[str]:
     """Used and available of each resource, one line each."""
+    used, available = asdict(summary.used), asdict(summary.available)
     return [
-        f"{name.upper():7} {use.used:>10,g} of {use.available:>10,g}  {use.used / use.available:6.1%}"
-        for name, use in summary.resources.items()
-        if use.available
+        f"{name.upper():7} {used[name]:>10,g} of {available[name]:>10,g}  {used[name] / available[name]:6.1%}"
+        for name in used
+        if available[name]
     ]
 
 

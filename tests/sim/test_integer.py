@@ -1,0 +1,106 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from fireline.errors import FirelineError
+from fireline.fixed import IntType, frozen_array, shift_half_even
+from fireline.graph import Add, Concat, Conv2d, GlobalAvgPool2d, Graph, MaxPool2d, Requantize, Rescale, Tensor
+from fireline.sim.integer import Simulator
+from tests.graphs import Builder, fire_network, random_pixels
+
+
+def plain(graph: Graph, images: np.ndarray) -> dict[str, np.ndarray]:
+    """The graph's definition, written down in plain integers and loops over the window."""
+    values: list[np.ndarray] = [images.astype(np.int64)]
+    for node in graph.nodes[1:]:
+        x = [values[i] for i in node.inputs]
+        match node:
+            case Conv2d():
+                result = window_sum(node, x[0], graph.nodes[node.inputs[0]].output.zero_point)
+            case MaxPool2d():
+                result = np.max(list(windows(x[0], node, node.kernel, np.iinfo(np.int64).min)), axis=0)
+            case GlobalAvgPool2d():
+                result = x[0].sum(axis=(2, 3), keepdims=True)
+            case Concat():
+                result = np.concatenate(x, axis=1)
+            case Add():
+                result = clamp(x[0] * node.mult[0] + x[1] * node.mult[1], node.requantize)
+            case Rescale():
+                result = clamp(x[0], node.requantize)
+        values.append(result)
+    return {node.name: value for node, value in zip(graph.nodes, values, strict=True)}
+
+
+def windows(x, node, kernel, padding):  # type: ignore[no-untyped-def]
+    top, left, bottom, right = node.padding
+    x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=padding)
+    _, height, width = node.output.shape
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            yield x[:, :, i :: node.stride[0], j :: node.stride[1]][:, :, :height, :width]
+
+
+def window_sum(node: Conv2d, x: np.ndarray, zero_point: int) -> np.ndarray:
+    per_group = len(node.weight) // node.groups
+    depth = node.weight.shape[1]
+    acc = np.zeros((len(x), *node.output.shape), np.int64) + node.bias[:, None, None]
+    for k, window in enumerate(windows(x, node, node.weight.shape[2:], zero_point)):
+        taps = node.weight.reshape(*node.weight.shape[:2], -1)[:, :, k]
+        for o in range(len(node.weight)):
+            group = o // per_group
+            part = window[:, group * depth : (group + 1) * depth]
+            acc[:, o] += (part * taps[o][:, None, None]).sum(axis=1)
+    return clamp(acc, node.requantize)
+
+
+def clamp(acc: np.ndarray, rule: Requantize | None) -> np.ndarray:
+    if rule is None:
+        return acc
+    mult, add, shift = (part.reshape(-1, 1, 1) for part in (rule.mult, rule.add, rule.shift))
+    return np.clip(shift_half_even(acc * mult + add, shift), rule.low, rule.high)
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_the_definition_on_every_node(seed: int, bits: int) -> None:
+    graph = fire_network(seed, bits, size=13 + seed)
+    images = random_pixels(graph, 3, seed)
+    expected, got = plain(graph, images), graph.trace(images)
+    for name in expected:
+        assert np.array_equal(expected[name], got[name]), name
+
+
+def test_wide_sums_run_in_float64_and_stay_exact() -> None:
+    b = Builder((64, 5, 5), seed=0, bits=16)
+    b.conv(0, 8, (3, 3), padding=(2, 1, 0, 1))
+    graph = b.graph()
+    images = random_pixels(graph, 2)
+    assert np.array_equal(graph.simulate(images), plain(graph, images)["conv1"])
+
+
+def test_groups_and_strides() -> None:
+    b = Builder((6, 9, 7), seed=3)
+    x = b.rescale(0)
+    x = b.conv(x, 4, (3, 2), (2, 1), (1, 0, 0, 2), groups=2, per_channel=True)
+    b.conv(x, 4, (2, 2), groups=4)
+    graph = b.graph()
+    images = random_pixels(graph, 2)
+    assert np.array_equal(graph.simulate(images), plain(graph, images)[graph.output.name])
+
+
+def test_a_multiplier_is_exact() -> None:
+    b = Builder((3, 4, 4), seed=0)
+    rule = Requantize(frozen_array([1234567]), frozen_array([-98765]), frozen_array([21]), 0, 255)
+    b.nodes.append(Rescale("rescale", None, (0,), Tensor((3, 4, 4), IntType(8, False), (Fraction(1),)), rule))
+    graph = b.graph()
+    images = random_pixels(graph, 4)
+    assert np.array_equal(graph.simulate(images), plain(graph, images)["rescale"])
+
+
+def test_sums_over_53_bits_are_refused() -> None:
+    b = Builder((1, 1, 1), seed=0)
+    rule = Requantize(frozen_array([1 << 50]), frozen_array([0]), frozen_array([50]), 0, 255)
+    b.nodes.append(Rescale("rescale", None, (0,), Tensor((1, 1, 1), IntType(8, False), (Fraction(1),)), rule))
+    with pytest.raises(FirelineError, match="over 53 bits"):
+        Simulator(b.graph())

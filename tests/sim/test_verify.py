@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fireline.codegen.lower import lower
+from fireline.errors import FirelineError, MismatchError
+from fireline.graph import Graph
+from fireline.sim.engines import OFF_GRID, Engine, decode, real_valued, simulator
+from fireline.sim.verify import load_images, verify
+from tests.graphs import fire_network, random_pixels
+from tests.qonnx_models import fire_model
+
+
+def off_by_one(graph: Graph, node: str, at: tuple[int, int, int]) -> Engine:
+    """The simulator with one integer changed in the last image of every batch."""
+
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        values = {name: value.copy() for name, value in graph.trace(images).items()}
+        values[node][(len(images) - 1, *at)] += 1
+        return values
+
+    return Engine("broken", run)
+
+
+def test_the_first_mismatch_is_named_by_node_channel_and_pixel() -> None:
+    graph = fire_network()
+    images = random_pixels(graph, 5)
+    result = verify(graph, simulator(graph), [off_by_one(graph, "fire2_squeeze", (3, 1, 2))], images, batch=4)
+    assert result.mismatches == 2
+    first = result.engines[1].first
+    assert first is not None
+    assert (first.node, first.image, first.channel, first.y, first.x) == ("fire2_squeeze", 3, 3, 1, 2)
+    assert first.got == first.expected + 1
+    with pytest.raises(
+        MismatchError, match=r"node fire2_squeeze, image 3, channel 3, pixel \(1, 2\): expected"
+    ):
+        result.require_exact()
+
+
+def test_equal_engines_are_exact_and_counted() -> None:
+    graph = fire_network()
+    images = random_pixels(graph, 3)
+    result = verify(graph, simulator(graph), [simulator(graph)], images, batch=2)
+    result.require_exact()
+    assert result.engines[1].values == sum(v.size for v in graph.trace(images).values())
+    assert np.array_equal(result.engines[1].outputs, graph.simulate(images))
+    content = json.loads(json.dumps(result.as_json()))
+    assert content["images"] == 3
+    assert content["mismatches"] == content["engines"]["simulator"]["mismatches"] == 0
+
+
+def test_a_value_between_integers_is_a_mismatch(tmp_path: Path) -> None:
+    graph = lower(fire_model(tmp_path))
+    node = next(node for node in graph.nodes if node.name == "maxpool" or node.kind == "maxpool2d")
+    images = np.zeros((1, *graph.input.output.shape))
+    exact = node.output.real(graph.trace(images)[node.name]).astype(np.float32)
+    assert (decode(node, exact) == graph.trace(images)[node.name]).all()
+    assert (decode(node, exact + np.float32(node.output.scale[0] / 1024)) == OFF_GRID).all()
+
+
+def test_an_engine_of_real_values_is_compared_where_it_has_the_tensor(tmp_path: Path) -> None:
+    graph = lower(fire_model(tmp_path))
+    node = graph.output
+
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        assert node.source is not None
+        return {node.source: node.output.real(graph.trace(images)[node.name]).astype(np.float32)}
+
+    images = random_pixels(graph, 2)
+    result = verify(graph, simulator(graph), [real_valued(graph, "float engine", run)], images)
+    result.require_exact()
+    assert result.engines[1].tensors == 1
+
+
+def test_bad_images_are_refused(tmp_path: Path) -> None:
+    graph = fire_network()
+    with pytest.raises(FirelineError, match="no images"):
+        verify(graph, simulator(graph), [], np.zeros((0, 3, 15, 15)))
+    with pytest.raises(FirelineError, match="no such file"):
+        load_images(str(tmp_path / "missing.npy"))
+    (tmp_path / "text.npy").write_text("not numbers")
+    with pytest.raises(FirelineError, match="not a numpy array"):
+        load_images(str(tmp_path / "text.npy"))
+    np.save(tmp_path / "flat.npy", np.zeros(4))
+    with pytest.raises(FirelineError, match=r"\(N, C, H, W\)"):
+        load_images(str(tmp_path / "flat.npy"))
