@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_the_first_mismatch_is_named_by_node_channel_and_pixel() -> None:
 def test_equal_engines_are_exact_and_counted() -> None:
     graph = fire_network()
     images = random_pixels(graph, 3)
-    result = verify(graph, simulator(graph), [simulator(graph)], images, batch=2)
+    result = verify(graph, simulator(graph), [replace(simulator(graph), name="again")], images, batch=2)
     result.require_exact()
     assert result.engines[1].values == sum(v.size for v in graph.trace(images).values())
     assert np.array_equal(result.engines[1].outputs, graph.simulate(images))
