@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from fireline.errors import FirelineError, MismatchError
 from fireline.graph import Graph
 from fireline.sim.engines import OFF_GRID, Engine, Images, Integers
-from fireline.sim.integer import batches
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,9 @@ class Verification:
                 raise MismatchError(f"{engine.name} differs in {engine.mismatches} integers: {engine.first}")
 
 
-def first_mismatch(graph: Graph, expected: dict[str, Integers], got: dict[str, Integers]) -> Mismatch | None:
+def first_mismatch(
+    graph: Graph, expected: Mapping[str, Integers], got: Mapping[str, Integers]
+) -> Mismatch | None:
     """The first difference in the order of the nodes, then of images, pixels and channels, as the stream runs."""
     for node in graph.nodes:
         if node.name not in got:
@@ -107,58 +108,73 @@ def verify(
     graph: Graph,
     reference: Engine,
     witnesses: Sequence[Engine],
-    images: Images,
+    parts: Iterable[Images],
     *,
-    batch: int = 16,
-    progress: Callable[[int], None] = lambda images: None,
+    observe: Callable[[Images, Mapping[str, Integers]], None] = lambda images, trace: None,
 ) -> Verification:
-    """Run every engine on `images` and compare every tensor it can see with the reference's.
+    """Run every engine on images and compare every tensor it can see with the reference's.
 
-    Memory is bounded by `batch` images. `progress` is told how many images are done.
+    Args:
+        graph: the network; its nodes order the comparison.
+        reference: the engine that the others are compared with.
+        witnesses: the others, each of a name of its own.
+        parts: images (N, C, H, W) in parts; memory is bounded by one part.
+        observe: is shown every part with the reference's tensors.
 
     Raises:
         FirelineError: there are no images, or they do not fit the network.
     """
-    if not len(images):
+    tallies = [_Tally(engine) for engine in (reference, *witnesses)]
+    assert len({tally.engine.name for tally in tallies}) == len(tallies)
+    images = 0
+    for part in parts:
+        expected = tallies[0].run(part)
+        observe(part, expected)
+        for tally in tallies:
+            got = expected if tally is tallies[0] else tally.run(part)
+            tally.compare(graph, expected, got, images)
+        images += len(part)
+    if not images:
         raise FirelineError("no images to verify", node=graph.name)
-    engines = (reference, *witnesses)
-    seconds = dict.fromkeys((e.name for e in engines), 0.0)
-    counts = {e.name: [0, 0, 0] for e in engines}  # tensors, values, mismatches
-    firsts: dict[str, Mismatch] = {}
-    outputs: dict[str, list[Integers]] = {e.name: [] for e in engines}
-    done = 0
-    for part in batches(images, batch):
-        expected: dict[str, Integers] = {}
-        for engine in engines:
-            start = time.perf_counter()
-            got = dict(engine.run(part))
-            seconds[engine.name] += time.perf_counter() - start
-            outputs[engine.name].append(got[graph.output.name])
-            expected = expected or got
-            _count(counts[engine.name], expected, got)
-            first = first_mismatch(graph, expected, got)
-            if first and engine.name not in firsts:
-                firsts[engine.name] = _moved(first, done)
-        done += len(part)
-        progress(done)
-    results = tuple(
-        EngineResult(
-            e.name, seconds[e.name], *counts[e.name], firsts.get(e.name), np.concatenate(outputs[e.name])
+    return Verification(images, tuple(tally.result() for tally in tallies))
+
+
+@dataclass
+class _Tally:
+    """What is known of one engine so far."""
+
+    engine: Engine
+    seconds: float = 0.0
+    tensors: int = 0
+    values: int = 0
+    mismatches: int = 0
+    first: Mismatch | None = None
+    outputs: list[Integers] = field(default_factory=list)
+
+    def run(self, part: Images) -> Mapping[str, Integers]:
+        start = time.perf_counter()
+        got = self.engine.run(part)
+        self.seconds += time.perf_counter() - start
+        return got
+
+    def compare(
+        self, graph: Graph, expected: Mapping[str, Integers], got: Mapping[str, Integers], before: int
+    ) -> None:
+        """Count what differs; `before` images came in earlier parts."""
+        self.tensors = len(got)
+        self.outputs.append(got[graph.output.name])
+        for name, values in got.items():
+            self.values += values.size
+            self.mismatches += int(np.count_nonzero(expected[name] != values))
+        if self.first is None and self.mismatches:
+            found = first_mismatch(graph, expected, got)
+            self.first = found and replace(found, image=found.image + before)
+
+    def result(self) -> EngineResult:
+        outputs = np.concatenate(self.outputs)
+        return EngineResult(
+            self.engine.name, self.seconds, self.tensors, self.values, self.mismatches, self.first, outputs
         )
-        for e in engines
-    )
-    return Verification(done, results)
-
-
-def _count(counts: list[int], expected: dict[str, Integers], got: dict[str, Integers]) -> None:
-    counts[0] = len(got)
-    for name, values in got.items():
-        counts[1] += values.size
-        counts[2] += int(np.count_nonzero(expected[name] != values))
-
-
-def _moved(mismatch: Mismatch, images: int) -> Mismatch:
-    return Mismatch(**{**asdict(mismatch), "image": mismatch.image + images})
 
 
 def load_images(path: str) -> npt.NDArray[np.generic]:

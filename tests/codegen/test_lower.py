@@ -18,7 +18,7 @@ def check(path: Path, images: int = 3) -> tuple[Graph, Verification]:
     """Lower and compare every tensor with the QONNX executor."""
     graph = lower(path)
     pixels = np.random.default_rng(7).integers(0, 256, (images, *graph.input.output.shape)).astype(np.uint8)
-    result = verify(graph, simulator(graph), [qonnx_executor(graph, path)], pixels)
+    result = verify(graph, simulator(graph), [qonnx_executor(graph, path)], [pixels])
     result.require_exact()
     return graph, result
 

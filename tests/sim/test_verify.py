@@ -9,6 +9,7 @@ from fireline.codegen.lower import lower
 from fireline.errors import FirelineError, MismatchError
 from fireline.graph import Graph
 from fireline.sim.engines import OFF_GRID, Engine, decode, real_valued, simulator
+from fireline.sim.integer import batches
 from fireline.sim.verify import load_images, verify
 from tests.graphs import fire_network, random_pixels
 from tests.qonnx_models import fire_model
@@ -28,7 +29,9 @@ def off_by_one(graph: Graph, node: str, at: tuple[int, int, int]) -> Engine:
 def test_the_first_mismatch_is_named_by_node_channel_and_pixel() -> None:
     graph = fire_network()
     images = random_pixels(graph, 5)
-    result = verify(graph, simulator(graph), [off_by_one(graph, "fire2_squeeze", (3, 1, 2))], images, batch=4)
+    result = verify(
+        graph, simulator(graph), [off_by_one(graph, "fire2_squeeze", (3, 1, 2))], batches(images, 4)
+    )
     assert result.mismatches == 2
     first = result.engines[1].first
     assert first is not None
@@ -43,7 +46,7 @@ def test_the_first_mismatch_is_named_by_node_channel_and_pixel() -> None:
 def test_equal_engines_are_exact_and_counted() -> None:
     graph = fire_network()
     images = random_pixels(graph, 3)
-    result = verify(graph, simulator(graph), [replace(simulator(graph), name="again")], images, batch=2)
+    result = verify(graph, simulator(graph), [replace(simulator(graph), name="again")], batches(images, 2))
     result.require_exact()
     assert result.engines[1].values == sum(v.size for v in graph.trace(images).values())
     assert np.array_equal(result.engines[1].outputs, graph.simulate(images))
@@ -70,7 +73,7 @@ def test_an_engine_of_real_values_is_compared_where_it_has_the_tensor(tmp_path: 
         return {node.source: node.output.real(graph.trace(images)[node.name]).astype(np.float32)}
 
     images = random_pixels(graph, 2)
-    result = verify(graph, simulator(graph), [real_valued(graph, "float engine", run)], images)
+    result = verify(graph, simulator(graph), [real_valued(graph, "float engine", run)], [images])
     result.require_exact()
     assert result.engines[1].tensors == 1
 
@@ -78,7 +81,7 @@ def test_an_engine_of_real_values_is_compared_where_it_has_the_tensor(tmp_path: 
 def test_bad_images_are_refused(tmp_path: Path) -> None:
     graph = fire_network()
     with pytest.raises(FirelineError, match="no images"):
-        verify(graph, simulator(graph), [], np.zeros((0, 3, 15, 15)))
+        verify(graph, simulator(graph), [], [])
     with pytest.raises(FirelineError, match="no such file"):
         load_images(str(tmp_path / "missing.npy"))
     (tmp_path / "text.npy").write_text("not numbers")
