@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from fireline.model.architecture import Shape
 from PIL import Image, UnidentifiedImageError
 
 from fireline.errors import FirelineError
+from fireline.model.architecture import Shape
 
 Split = Literal["train", "test"]
 Pixels = npt.NDArray[np.uint8]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from fireline.model.data import ImageSet
 from torch import nn
+
+from fireline.model.data import ImageSet
 
 Logits = npt.NDArray[np.float32]
 

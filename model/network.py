@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import torch
-from fireline.model.architecture import LEAKY_SLOPE, Activation, Conv, Pool, SqueezeNet
 from torch import Tensor, nn
+
+from fireline.model.architecture import LEAKY_SLOPE, Activation, Conv, Pool, SqueezeNet
 
 
 class Layers(Protocol):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from difflib import get_close_matches
 
-from fireline.model.architecture import Fire, Pool, SqueezeNet, Stem, metaparameter_fires
-
 from fireline.errors import FirelineError
+from fireline.model.architecture import Fire, Pool, SqueezeNet, Stem, metaparameter_fires
 
 _V1_0 = SqueezeNet(Stem(96, 7, 2), metaparameter_fires(), pools=(1, 4, 8))
 _V1_1 = SqueezeNet(Stem(64, 3, 2), metaparameter_fires(), pools=(1, 3, 5))

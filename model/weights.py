@@ -11,11 +11,11 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import torch
-from fireline.model.architecture import SqueezeNet
-from fireline.model.network import Network, float_network
 from torch import nn
 
 from fireline.errors import FirelineError
+from fireline.model.architecture import SqueezeNet
+from fireline.model.network import Network, float_network
 
 Preprocessing = Literal["torchvision", "caffe", "fireline"]
 Arrays = dict[str, npt.NDArray[np.float32]]

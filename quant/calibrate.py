@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fireline.errors import FirelineError
 from fireline.model.data import ImageSet
 from fireline.model.network import Network
-from fireline.quant.twin import FIXED, activations, convolutions, input_scales, integer_range, set_exponents
+from fireline.quant.twin import FIXED, activations, conv_inputs, convolutions, integer_range, set_exponents
 
 _SAMPLES = 1 << 13  # values per layer and batch that an exponent is chosen by
 _STEPS_DOWN = 6  # exponents tried below the one that clips nothing
@@ -64,9 +64,9 @@ def calibrate(network: Network, twin: Network, data: ImageSet, batch: int = 20) 
         quantizer = module.act_quant
         set_exponents(quantizer, best_exponents(samples[None], *integer_range(quantizer)))
     twin.eval()
-    scales = input_scales(twin)
+    inputs = conv_inputs(twin)
     for path, module in convolutions(twin):
-        quantize_weights(module, scales[path])
+        quantize_weights(module, inputs[path].scale)
         correct_bias(module, statistics.means[path])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from brevitas import nn as qnn
@@ -130,13 +130,22 @@ def set_exponents(quantizer: Any, exponents: Tensor) -> None:
         parameter.copy_(end.reshape(parameter.shape))
 
 
-def input_scales(twin: Network) -> dict[str, float]:
-    """The scale of the values that enter each convolution, by dotted path."""
-    scales: dict[str, float] = {}
+class ConvInput(NamedTuple):
+    """What enters a convolution: integers of magnitude at most `limit`, times `scale`."""
+
+    scale: float
+    limit: int
+
+
+def conv_inputs(twin: Network) -> dict[str, ConvInput]:
+    """The inputs of all convolutions of a twin, by dotted path."""
+    inputs: dict[str, ConvInput] = {}
 
     def note(path: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            scales[path] = float(inputs[0].scale)
+        def hook(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+            x = arguments[0]
+            bits = int(x.bit_width)
+            inputs[path] = ConvInput(float(x.scale), 1 << (bits - 1) if x.signed else (1 << bits) - 1)
 
         return hook
 
@@ -144,4 +153,4 @@ def input_scales(twin: Network) -> dict[str, float]:
         for path, module in convolutions(twin):
             hooks.enter_context(module.register_forward_pre_hook(note(path)))
         twin.eval()(torch.zeros(1, *twin.config.input))
-    return scales
+    return inputs

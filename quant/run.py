@@ -1,0 +1,141 @@
+"""The quantized half of a run folder: from a float network to a QONNX file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fireline.errors import FirelineError
+from fireline.model.data import load
+from fireline.model.network import Network, float_network
+from fireline.model.presets import preset
+from fireline.model.run import FLOAT, Run, load_float, load_network, read_run, save_network, write_run
+from fireline.model.train import Recipe, fit
+from fireline.model.weights import import_weights
+from fireline.quant.bits import parse_precision
+from fireline.quant.calibrate import calibrate
+from fireline.quant.export import export
+from fireline.quant.fold import fold_batch_norm
+from fireline.quant.twin import build_twin
+
+TWIN, QAT_METRICS, MODEL = "twin.pt", "qat.csv", "model.onnx"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a float network's weights come from: a file, the run's own training, or, when `random`, nowhere.
+
+    `preprocessing` says what a file's weights were trained on (`fireline.model.weights.import_weights`).
+    """
+
+    weights: Path | None = None
+    preprocessing: str | None = None
+    random: bool = False
+
+
+def quantize(
+    name: str,
+    out: Path,
+    *,
+    data: str,
+    bits: str = "w8a8",
+    source: Source = Source(),
+    images: int = 200,
+    tuning: Recipe | None = None,
+    seed: int = 0,
+) -> Run:
+    """Quantize preset `name` and leave twin and `model.onnx` in the run folder `out`.
+
+    Args:
+        name: the preset; a trained float network of it may be in `out` already.
+        out: the run folder.
+        data: the data set to calibrate on, from its training split.
+        bits: such as `w8a8`, or `w4a4,conv1=w8a8` (`fireline.quant.bits`).
+        source: where the float weights come from.
+        images: how many images to calibrate on.
+        tuning: quantization-aware training after calibration, on `data`; None for calibration alone.
+        seed: chooses the calibration images, and random weights.
+
+    Raises:
+        FirelineError: anything of these is wrong, or there are no float weights.
+    """
+    precision = parse_precision(bits)
+    run, network = _float_network(name, out, source, seed)
+    training = load(data, "train", run.architecture.input)
+    folded = fold_batch_norm(network)
+    twin = build_twin(folded, precision)
+    calibrate(folded, twin, training.subset(images, seed))
+    if tuning is not None:
+        test = load(data, "test", run.architecture.input)
+        fit(twin, training, test, tuning, out / QAT_METRICS, f"quantized {precision}")
+    run = replace(
+        run,
+        classes=run.classes or _class_names(training.classes, run.architecture.classes),
+        bits=str(precision),
+        calibration=f"{min(images, len(training))} images of {data}",
+        epochs=tuning.epochs if tuning else 0,
+    )
+    save_network(out / FLOAT, network)
+    save_network(out / TWIN, twin)
+    _export(twin, run, out)
+    write_run(out, run)
+    return run
+
+
+def load_twin(folder: Path) -> Network:
+    """The quantized twin of a run, in eval mode.
+
+    Raises:
+        FirelineError: the folder is no run, or nothing in it is quantized yet.
+    """
+    run = read_run(folder)
+    if run.bits is None:
+        raise FirelineError("nothing is quantized in this run", node=str(folder), hint="fireline quantize")
+    folded = float_network(replace(run.architecture, batch_norm="none"))
+    twin = build_twin(folded, parse_precision(run.bits))
+    load_network(folder / TWIN, twin)
+    return twin.eval()
+
+
+def export_run(folder: Path) -> Path:
+    """Write the run's `model.onnx` anew from its twin, and return its path."""
+    twin = load_twin(folder)
+    return _export(twin, read_run(folder), folder)
+
+
+def _float_network(name: str, out: Path, source: Source, seed: int) -> tuple[Run, Network]:
+    config = preset(name)
+    if source.weights is not None:
+        network = import_weights(config, source.weights, source.preprocessing)
+        return Run(name, config, weights=source.weights.name, seed=seed), network
+    if (out / FLOAT).exists():
+        run = read_run(out)
+        if run.preset != name:
+            raise FirelineError(f"this run is of {run.preset}, not {name}", node=str(out))
+        return run, load_float(out)
+    if source.random:
+        return Run(name, config, weights=f"random, seed {seed}", seed=seed), float_network(config, seed)
+    raise FirelineError(
+        f"there are no weights of {name}",
+        node=str(out),
+        hint="train first, name a file of weights, or ask for random weights",
+    )
+
+
+def _class_names(names: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """A data set's class names, where it has as many classes as the network."""
+    return names if len(names) == count else ()
+
+
+def _export(twin: Network, run: Run, folder: Path) -> Path:
+    metadata = {
+        "fireline.preset": run.preset,
+        "fireline.bits": str(run.bits),
+        "fireline.weights": run.weights,
+        "fireline.classes": json.dumps(run.classes),
+        "fireline.pixels": "grey 0 to 255" if run.architecture.input[0] == 1 else "RGB 0 to 255",
+    }
+    path = folder / MODEL
+    export(twin, path, metadata)
+    return path
