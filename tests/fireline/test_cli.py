@@ -1,0 +1,165 @@
+"""A user's mistakes: one clear line, an exit status other than zero, nothing half-written, no traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fireline.cli import main
+from tests.qonnx_models import QonnxBuilder, fire_model
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of a command."""
+    status = 0
+    try:
+        main([str(arg) for arg in args])
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def unsupported(folder: Path) -> Path:
+    b = QonnxBuilder((2, 6, 6))
+    return b.save(b.node("Softmax", [b.pixels()]), folder)
+
+
+def unquantized(folder: Path) -> Path:
+    b = QonnxBuilder((2, 6, 6))
+    return b.save(b.node("Conv", [b.pixels(), b.constant(np.ones((3, 2, 1, 1)))]), folder)
+
+
+def nan_weights(folder: Path) -> Path:
+    b = QonnxBuilder((2, 6, 6))
+    weight = b.quant(b.constant(np.full((3, 2, 1, 1), np.nan)), 0.5, 4, True)
+    return b.save(b.node("Conv", [b.pixels(), weight]), folder)
+
+
+def bad_scale(folder: Path) -> Path:
+    b = QonnxBuilder((2, 6, 6))
+    return b.save(b.quant(b.pixels(), float("inf")), folder)
+
+
+def unequal_concat(folder: Path) -> Path:
+    b = QonnxBuilder((2, 6, 6))
+    x = b.pixels()
+    return b.save(b.conv(b.concat(b.quant(x, 0.5, 4, True), b.quant(x, 0.25, 4, True)), 4, 2), folder)
+
+
+def not_onnx(folder: Path) -> Path:
+    (folder / "model.onnx").write_bytes(b"\x00not a model")
+    return folder / "model.onnx"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (not_onnx, "not an ONNX model"),
+        (unquantized, "is not quantized"),
+        (unsupported, "unsupported: Softmax"),
+        (nan_weights, "values are nan"),
+        (bad_scale, "scale inf cannot be represented"),
+        (unequal_concat, "differ in type or scale"),
+    ],
+)
+@pytest.mark.parametrize("command", ["generate", "plan"])
+def test_a_bad_model(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, make: object, message: str, command: str
+) -> None:
+    model = make(tmp_path)  # type: ignore[operator]
+    out = tmp_path / "project"
+    args = [command, model, "--device", "xc7z020", *(["--out", out] if command == "generate" else [])]
+    before = sorted(tmp_path.iterdir())
+    status, stdout, stderr = run(capsys, *args)
+    assert status == 2
+    assert stdout == ""
+    assert message in stderr
+    assert stderr.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_unknown_device(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "project"
+    args = ["generate", fire_model(tmp_path), "--device", "xc7z02", "--out", out]
+    status, _, stderr = run(capsys, *args)
+    assert status == 2
+    assert "unknown device 'xc7z02' (did you mean xc7z020?)" in stderr
+    assert not out.exists()
+
+
+def test_an_output_folder_that_exists_is_left_alone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "project"
+    out.mkdir()
+    (out / "mine").write_text("keep")
+    status, _, stderr = run(capsys, "generate", fire_model(tmp_path), "--device", "xc7z020", "--out", out)
+    assert status == 2
+    assert "exists" in stderr
+    assert [p.name for p in out.iterdir()] == ["mine"]
+
+
+def test_images_of_another_shape(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((2, 3, 5, 5), np.uint8))
+    args = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--engine", "qonnx"]
+    status, _, stderr = run(capsys, *args)
+    assert status == 2
+    assert "images are (N, 3, 11, 11), (2, 3, 5, 5) arrived" in stderr
+
+
+def test_no_compiler(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((2, 3, 11, 11), np.uint8))
+    model = fire_model(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    args = ["verify", model, "--inputs", tmp_path / "x.npy", "--engine", "csim"]
+    status, _, stderr = run(capsys, *args)
+    assert status == 2
+    assert "g++" in stderr or "make" in stderr
+    assert stderr.count("\n") == 1
+
+
+def test_verify_prints_one_json_object(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, 11, 11)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    args = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--json"]
+    status, stdout, _ = run(capsys, *args)
+    assert status == 0
+    content = json.loads(stdout)
+    assert content["images"] == 3
+    assert content["mismatches"] == 0
+    assert set(content["engines"]) == {"simulator", "qonnx", "csim"}
+    assert all(engine["mismatches"] == 0 < engine["values"] for engine in content["engines"].values())
+
+
+def test_models_and_devices_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    _, stdout, _ = run(capsys, "models", "--json")
+    rows = {row["name"]: row for row in json.loads(stdout)}
+    assert rows["squeezenet1_0"]["parameters"] == 1_248_424
+    assert all(row["macs"] > 0 < row["weight_bytes"] for row in rows.values())
+    _, stdout, _ = run(capsys, "devices", "--json")
+    assert {"xc7z020", "xczu7ev"} <= {row["name"] for row in json.loads(stdout)}
+
+
+def test_a_misspelt_command_or_preset_is_put_right(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    status, _, stderr = run(capsys, "generat")
+    assert status == 2
+    assert "Did you mean 'generate'?" in stderr
+    status, _, stderr = run(capsys, "train", "digit", "--out", tmp_path / "run")
+    assert status == 2
+    assert "digits" in stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = "import sys; from fireline.cli import main; sys.argv = ['fireline']\n"
+    code += "try:\n main(['--help'])\nfinally:\n print(sorted({'torch', 'numpy', 'onnx'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("[]")
