@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, log2
 
+from fireline.codegen.fires import is_pointwise
 from fireline.codegen.memory import (
     LUT_PER_RAMB18,
     Resources,
@@ -19,6 +20,7 @@ from fireline.codegen.memory import (
     rom_luts,
 )
 from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
+from fireline.codegen.window import buffer_rows, fill_pixels, rest_pixels
 from fireline.graph import (
     Add,
     Concat,
@@ -30,6 +32,7 @@ from fireline.graph import (
     Node,
     Requantize,
     Rescale,
+    Shape,
 )
 
 # DSP48E1 and DSP48E2 multiply 18 by at least 25 signed bits (UG479, UG579).
@@ -55,23 +58,31 @@ class Part:
 
 def lanes(node: Node, folding: Folding) -> int:
     """Multiply-accumulates per cycle."""
-    return folding.pe * folding.simd if isinstance(node, Conv2d) else 0
+    return folding.pe * folding.simd * folding.rows if isinstance(node, Conv2d) else 0
 
 
 def window_words(node: Conv2d, folding: Folding) -> int:
-    """Words of `simd` channels in one window: kh * kw * Cin / simd."""
+    """Words of `simd` channels of `rows` positions in one window: kh * kw * Cin / (simd * rows)."""
     _, depth, kh, kw = node.weight.shape
-    return int(kh * kw * depth) // folding.simd
+    return int(kh * kw * depth) // (folding.simd * folding.rows)
 
 
-def is_windowed(node: Conv2d) -> bool:
-    """Whether a line buffer stands in front of the matrix-vector unit."""
-    return node.weight.shape[2:] != (1, 1)
+def line_buffer_cycles(node: Conv2d, source: Shape, folding: Folding) -> int:
+    """Cycles of a line buffer: it fills, then gives a window and takes in what the next ones need, then drains."""
+    tokens = source[0] // folding.simd  # of one pixel
+    _, height, width = node.output.shape
+    load = max(ceil_div(node.stride[0] * source[2] * tokens, width), node.stride[0] * node.stride[1] * tokens)
+    window = window_words(node, folding) * node.groups
+    alone = fill_pixels(node, source) + rest_pixels(node, source)
+    return alone * tokens + height * width * max(window, load)
 
 
-def line_buffer_rows(node: Conv2d) -> int:
-    """Rows that a line buffer holds so that writing never waits for reading: kernel + stride - 1."""
-    return int(node.weight.shape[2]) + node.stride[0] - 1
+def maxpool_cycles(node: MaxPool2d, source: Shape, lanes: int) -> int:
+    """Cycles of the slower of its two passes: along every row of the image, then down every column of windows."""
+    channels, height, width = source
+    top, left, bottom, right = node.padding
+    along, down = height * (left + width + right), (top + height + bottom) * node.output.shape[2]
+    return max(along, down) * channels // lanes
 
 
 def node_cycles(graph: Graph, node: Node, folding: Folding) -> int:
@@ -79,15 +90,15 @@ def node_cycles(graph: Graph, node: Node, folding: Folding) -> int:
     channels, height, width = node.output.shape
     match node:
         case Conv2d():
-            source = graph.nodes[node.inputs[0]].output.shape
-            read = source[0] * source[1] * source[2] // folding.simd
-            return max(read, height * width * (channels // folding.pe) * window_words(node, folding))
+            multiply = height * width * (channels // folding.pe) * window_words(node, folding)
+            if is_pointwise(node):
+                return multiply
+            return max(multiply, line_buffer_cycles(node, graph.nodes[node.inputs[0]].output.shape, folding))
         case MaxPool2d():
-            source = graph.nodes[node.inputs[0]].output.shape
-            return source[0] * source[1] * source[2] // folding.pe
+            return maxpool_cycles(node, graph.nodes[node.inputs[0]].output.shape, folding.pe)
         case GlobalAvgPool2d():
             source = graph.nodes[node.inputs[0]].output.shape
-            return (source[1] * source[2] + 1) * channels // folding.pe
+            return source[0] * source[1] * source[2] // folding.pe
         case _:
             return channels * height * width // folding.pe
 
@@ -154,11 +165,17 @@ def core_parts(graph: Graph, node: Node, folding: Folding) -> list[Part]:
         case Conv2d():
             return [control, *_conv2d_parts(graph, node, folding)]
         case MaxPool2d():
-            channels, _, width = graph.nodes[node.inputs[0]].output.shape
-            kh, kw = node.kernel
-            compare = Resources(lut=ceil(1.5 * bits) * pe * (kh + kw - 2), ff=2 * bits * pe)
-            rows = _ram_part("rows", ceil_div(((kh - 1) * width + kw - 1) * channels, pe), pe * bits)
-            return [control, Part("compare", compare), rows]
+            channels = node.output.shape[0]
+            slots = [
+                ceil_div(kernel, stride) for kernel, stride in zip(node.kernel, node.stride, strict=True)
+            ]
+            # A comparator and a multiplexer for each window that is open at a time.
+            compare = Resources(lut=ceil(1.5 * bits) * pe, ff=bits * pe) * sum(slots)
+            row, pixel = node.output.shape[2] * channels // pe, channels // pe
+            rows = [_ram_part("rows", row, pe * bits)] * slots[0] + [
+                _ram_part("columns", pixel, pe * bits)
+            ] * slots[1]
+            return [control, control, Part("compare", compare), *rows]
         case GlobalAvgPool2d():
             adders = Part("adders", Resources(lut=bits * pe, ff=bits * pe))
             return [control, adders, _ram_part("sums", node.output.shape[0] // pe, pe * bits)]
@@ -176,17 +193,39 @@ def core_parts(graph: Graph, node: Node, folding: Folding) -> list[Part]:
             return [control, Part("axi stream", Resources(lut=40 + bits * pe, ff=80 + 2 * bits * pe))]
 
 
-def product(x_bits: int, w_bits: int, multiplier: str) -> Resources:
-    """One multiplier; `x_bits` and `w_bits` as signed operands, so one more for an unsigned activation."""
-    if multiplier == "lut":
-        return Resources(lut=3 * x_bits * w_bits, ff=x_bits + w_bits)
+def product(x_bits: int, w_bits: int) -> Resources:
+    """One product in DSPs; the operands are signed, so one bit more for an unsigned activation."""
     small, large = sorted((x_bits, w_bits))
     return Resources(dsp=ceil_div(small, DSP_OPERANDS[0]) * ceil_div(large, DSP_OPERANDS[1]))
 
 
+def packed_products(x_bits: int, w_bits: int) -> int:
+    """Products of weights with one activation that fit one DSP.
+
+    The weights stand `x_bits + w_bits` apart in the wide operand, so that no product reaches into the next but for
+    its sign; the top one needs a bit more for the borrow from below.
+    """
+    if x_bits + 1 > DSP_OPERANDS[0]:
+        return 1
+    return max(1, (DSP_OPERANDS[1] - 1 - w_bits) // (x_bits + w_bits) + 1)
+
+
+def products(x_bits: int, w_bits: int, folding: Folding) -> Resources:
+    """All multipliers of a matrix-vector unit."""
+    terms = folding.simd * folding.rows
+    if folding.multiplier == "lut":
+        return Resources(lut=3 * x_bits * w_bits, ff=x_bits + w_bits) * (folding.pe * terms)
+    if folding.packed == 1:
+        return product(x_bits, w_bits) * (folding.pe * terms)
+    groups = ceil_div(folding.pe, folding.packed)
+    # Every product but the lowest of a DSP takes back the borrow of the one below.
+    borrow = Resources(lut=x_bits + w_bits) * ((folding.pe - groups) * terms)
+    return Resources(dsp=groups * terms) + borrow
+
+
 def weight_rom(node: Conv2d, folding: Folding) -> tuple[int, int]:
     """Depth and width of a convolution's weight memory."""
-    width = folding.pe * folding.simd * node.weight_type.bits
+    width = lanes(node, folding) * node.weight_type.bits
     return node.output.shape[0] // folding.pe * window_words(node, folding), width
 
 
@@ -197,18 +236,22 @@ def _conv2d_parts(graph: Graph, node: Conv2d, folding: Folding) -> list[Part]:
         node.weight_type.bits,
         node.accumulator.bits,
     )
-    pe, simd = folding.pe, folding.simd
+    pe, terms = folding.pe, folding.simd * folding.rows
     result: list[Part] = []
-    if is_windowed(node):
-        depth = line_buffer_rows(node) * width * channels // simd
-        result.append(_ram_part("line buffer", depth, simd * x_bits))
-        result.append(Part("window control", CONTROL + Resources(lut=simd * x_bits)))
+    if not is_pointwise(node):
+        held = buffer_rows(node, graph.nodes[node.inputs[0]].output.shape)
+        banks = 1 if folding.rows == 1 else held  # rows read together are memories of their own
+        bank = _ram_part(
+            "line buffer", held // banks * width * channels // folding.simd, folding.simd * x_bits
+        )
+        result += [bank] * banks
+        result.append(Part("window control", CONTROL + Resources(lut=terms * x_bits * banks)))
     if pe < node.output.shape[0]:
-        result.append(_ram_part("window", window_words(node, folding), simd * x_bits))
+        result.append(_ram_part("window", window_words(node, folding), terms * x_bits))
     depth, bits = weight_rom(node, folding)
     result.append(Part("weights", rom(depth, bits, folding.rom), depth, bits, folding.rom))
-    result.append(Part("multipliers", product(x_bits, w_bits, folding.multiplier) * (pe * simd)))
-    tree = adder_tree(simd, x_bits + w_bits) * pe
+    result.append(Part("multipliers", products(x_bits, w_bits, folding)))
+    tree = adder_tree(terms, x_bits + w_bits) * pe
     if tree or folding.multiplier == "lut":  # one product a cycle accumulates inside its DSP
         accumulate = Resources(lut=acc_bits * pe, ff=acc_bits * pe)
         result.append(Part("adders", Resources(lut=tree, ff=tree) + accumulate))
@@ -234,7 +277,7 @@ def _requantize_parts(rule: Requantize | None, bits: int, node: Node, pe: int) -
     wide, lane = bits, Resources()
     multiplier = int(rule.mult.max()).bit_length()
     if multiplier > 1 or int(rule.mult.min()) < 1:
-        lane += product(multiplier + 1, bits, "dsp")
+        lane += product(multiplier + 1, bits)
         wide += multiplier
     if rule.add.any():
         lane += Resources(lut=wide, ff=wide)

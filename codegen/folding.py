@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -17,13 +18,22 @@ import numpy.typing as npt
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array, hstack
 
-from fireline.codegen.cost import SHELL, core_parts, narrow_side, node_cycles, stream_parts, wide_side
+from fireline.codegen.axi import input_beat
+from fireline.codegen.cost import (
+    SHELL,
+    core_parts,
+    narrow_side,
+    node_cycles,
+    packed_products,
+    stream_parts,
+    wide_side,
+)
 from fireline.codegen.devices import Device, device
 from fireline.codegen.memory import Resources, Storage
 from fireline.codegen.plan import Folding, Plan
 from fireline.codegen.skew import slack_pixels, stream_depth, stream_depths
 from fireline.errors import FirelineError
-from fireline.graph import Conv2d, Graph, Node
+from fireline.graph import Conv2d, Graph, Input, Node
 
 # Placement and routing rarely close above this share of the logic; hard blocks may all be used.
 LOGIC_SHARE = 0.8
@@ -50,9 +60,16 @@ def budget(part: Device) -> Resources:
 
 
 def plan_for(
-    graph: Graph, device_name: str, *, clock_mhz: float | None = None, target_fps: float | None = None
+    graph: Graph,
+    device_name: str,
+    *,
+    clock_mhz: float | None = None,
+    target_fps: float | None = None,
+    packed: bool = False,
 ) -> Plan:
     """The plan with the highest frame rate that fits, or the cheapest that reaches `target_fps` frames a second.
+
+    With `packed`, output channels may share a DSP: two 8-bit or three 4-bit products in one.
 
     Raises:
         DoesNotFitError: no folding fits, or none that reaches the target; the hint says what would.
@@ -62,13 +79,13 @@ def plan_for(
     clock = part.clock_mhz if clock_mhz is None else clock_mhz
     if clock <= 0 or (target_fps is not None and target_fps <= 0):
         raise FirelineError(f"clock {clock} MHz and target {target_fps} frames/s must be above zero")
-    choices, room = node_options(graph, part), limits(part)
+    choices, room = node_options(graph, part, packed=packed), limits(part)
     interval = shortest_interval(choices, room) if target_fps is None else int(clock * 1e6 / target_fps)
     chosen = None if interval is None else choose(choices, interval, room, cheapest=True)
     if chosen is None:
         from fireline.codegen.refusal import refusal
 
-        raise refusal(graph, part, clock, target_fps)
+        raise refusal(graph, part, clock, target_fps, packed=packed)
     foldings = tuple(option.folding for option in chosen)
     return Plan(graph, part, clock, foldings, stream_depths(graph, foldings))
 
@@ -79,31 +96,39 @@ def limits(part: Device) -> Counts:
     return np.array([have - shell for have, shell in free], dtype=np.int64)
 
 
-def node_options(graph: Graph, part: Device) -> list[list[Option]]:
+def node_options(graph: Graph, part: Device, *, packed: bool = False) -> list[list[Option]]:
     """Every way worth considering to build each node: none is worse than another in cycles and all resources."""
     slack = slack_pixels(graph)
     result = []
     for index, node in enumerate(graph.nodes):
         options = [
             Option(folding, node_cycles(graph, node, folding), _counts(graph, slack, index, folding))
-            for folding in foldings(graph, node, part)
+            for folding in foldings(graph, node, part, packed=packed)
         ]
         result.append(pareto(options))
     return result
 
 
-def foldings(graph: Graph, node: Node, part: Device) -> Iterator[Folding]:
+def foldings(graph: Graph, node: Node, part: Device, *, packed: bool = False) -> Iterator[Folding]:
     """Every legal folding of a node, with every choice of multipliers and weight memory."""
+    if isinstance(node, Input):
+        yield Folding(input_beat(node).channels, input_beat(node).channels)
+        return
     if not isinstance(node, Conv2d):
         channels = [graph.nodes[i].output.shape[0] for i in node.inputs] + [node.output.shape[0]]
         yield from (Folding(pe, pe) for pe in divisors(int(np.gcd.reduce(channels))))
         return
-    multipliers: tuple[Literal["dsp", "lut"], ...] = ("dsp", "lut")
+    x_bits = graph.nodes[node.inputs[0]].output.type.bits
+    products: list[tuple[Literal["dsp", "lut"], int]] = [("dsp", 1), ("lut", 1)]
+    if packed and packed_products(x_bits, node.weight_type.bits) > 1:
+        products.append(("dsp", packed_products(x_bits, node.weight_type.bits)))
     # Only Versal's URAM has initial content.
     memories: tuple[Storage, ...] = ("bram", "lut", "uram") if part.family == "versal" else ("bram", "lut")
-    for pe in divisors(node.output.shape[0]):
-        for simd in divisors(int(node.weight.shape[1])):
-            yield from (Folding(pe, simd, m, rom) for m in multipliers for rom in memories)
+    heights = sorted({1, int(node.weight.shape[2])})
+    for pe in divisors(node.output.shape[0] // node.groups):
+        for simd, rows in product(divisors(int(node.weight.shape[1])), heights):
+            for (multiplier, count), rom in product(products, memories):
+                yield Folding(pe, simd, multiplier, rom, rows, count)
 
 
 def pareto(options: Sequence[Option]) -> list[Option]:

@@ -18,15 +18,20 @@ DEFAULT_DEPTH = 2
 class Folding:
     """Parallelism of one node, and what it is built of.
 
-    A convolution computes `pe` output channels from `simd` input channels of one kernel position every cycle. Any
-    other node handles `pe == simd` channels every cycle. The stream behind a node carries `pe` channels a token.
-    `multiplier` and `rom` say where a convolution's products and weights go; they change no integer.
+    A convolution computes `pe` output channels from `simd` input channels of `rows` kernel positions, one below the
+    other, every cycle; `rows` is 1 or the height of the kernel. Any other node handles `pe == simd` channels every
+    cycle. The stream behind a node carries `pe` channels a token.
+
+    `multiplier`, `packed` (output channels that share one DSP) and `rom` say where a convolution's products and
+    weights go; they change no integer.
     """
 
     pe: int
     simd: int
     multiplier: Literal["dsp", "lut"] = "dsp"
     rom: Storage = "bram"
+    rows: int = 1
+    packed: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def check_folding(graph: Graph, node: Node, folding: Folding) -> None:
     """Raise `FirelineError` unless `pe` divides the output channels and `simd` the input channels of `node`."""
     sources = [graph.nodes[i].output.shape[0] for i in node.inputs] or [node.output.shape[0]]
     inputs = node.weight.shape[1] if isinstance(node, Conv2d) else min(sources)
-    legal_pe = node.output.shape[0] % folding.pe == 0 and all(
+    groups = node.groups if isinstance(node, Conv2d) else 1
+    legal_pe = node.output.shape[0] // groups % folding.pe == 0 and all(
         isinstance(node, Conv2d) or channels % folding.pe == 0 for channels in sources
     )
     if not legal_pe or inputs % folding.simd or not (isinstance(node, Conv2d) or folding.pe == folding.simd):
@@ -68,3 +74,5 @@ def check_folding(graph: Graph, node: Node, folding: Folding) -> None:
             f"pe={folding.pe}, simd={folding.simd} do not divide its channels {node.output.shape[0]} and {sources}",
             node=node.name,
         )
+    if folding.rows != 1 and not (isinstance(node, Conv2d) and folding.rows == node.weight.shape[2]):
+        raise FirelineError(f"rows={folding.rows} is neither 1 nor the height of its kernel", node=node.name)

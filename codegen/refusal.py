@@ -23,9 +23,11 @@ UNITS = {
 }
 
 
-def refusal(graph: Graph, part: Device, clock_mhz: float, target_fps: float | None) -> DoesNotFitError:
+def refusal(
+    graph: Graph, part: Device, clock_mhz: float, target_fps: float | None, *, packed: bool
+) -> DoesNotFitError:
     """The error for a network that does not fit `part`, or not at `target_fps` frames a second."""
-    choices, room = node_options(graph, part), limits(part)
+    choices, room = node_options(graph, part, packed=packed), limits(part)
     slowest = max(options[-1].cycles for options in choices)
     fastest = max(options[0].cycles for options in choices)
     best = shortest_interval(choices, room)
@@ -51,28 +53,39 @@ def refusal(graph: Graph, part: Device, clock_mhz: float, target_fps: float | No
         for field, count, available in zip(fields(Resources), used, room, strict=True)
         if count > available
     )
-    ways = [f"weights of {bits} bits" for bits in _enough_bits(graph, part, interval)]
-    ways += [f"device {other.name}" for other in _enough_device(graph, part, interval)]
+    ways = [f"weights of {bits} bits" for bits in _enough_bits(graph, part, interval, packed)]
+    ways += [f"device {other.name}" for other in _enough_device(graph, part, interval, packed)]
     return DoesNotFitError(
         f"{wish}: at least {over}", hint=f"would fit: {' or '.join(ways)}" if ways else None
     )
 
 
-def _enough_bits(graph: Graph, part: Device, interval: int) -> list[int]:
+def _enough_bits(graph: Graph, part: Device, interval: int, packed: bool) -> list[int]:
     """The widest weights, narrower than they are, with which the network fits; none or one."""
     widest = max(node.weight_type.bits for node in graph.nodes if isinstance(node, Conv2d))
-    for bits in range(widest - 1, 1, -1):
-        if choose(node_options(narrowed(graph, bits), part), interval, limits(part)) is not None:
-            return [bits]
-    return []
+    fits, room = 1, limits(part)
+    low, high = 2, widest - 1
+    while low <= high:
+        bits = (low + high) // 2
+        if choose(node_options(narrowed(graph, bits), part, packed=packed), interval, room) is None:
+            high = bits - 1
+        else:
+            fits, low = bits, bits + 1
+    return [fits] if fits > 1 else []
 
 
-def _enough_device(graph: Graph, part: Device, interval: int) -> list[Device]:
+def _enough_device(graph: Graph, part: Device, interval: int, packed: bool) -> list[Device]:
     """The smallest larger device on which the network fits; none or one."""
-    for other in devices().values():
-        if other.lut > part.lut and choose(node_options(graph, other), interval, limits(other)) is not None:
-            return [other]
-    return []
+    larger = [other for other in devices().values() if other.lut > part.lut]
+    options = {
+        family: node_options(graph, other, packed=packed) for family, other in _one_each(larger).items()
+    }
+    return [o for o in larger if choose(options[o.family], interval, limits(o)) is not None][:1]
+
+
+def _one_each(parts: list[Device]) -> dict[str, Device]:
+    """One part of each family: options depend on the family alone."""
+    return {part.family: part for part in parts}
 
 
 def narrowed(graph: Graph, bits: int) -> Graph:

@@ -55,7 +55,7 @@ def test_a_target_is_met_cheaply(name: str) -> None:
 
 def test_an_image_cannot_be_faster_than_its_pixels() -> None:
     with pytest.raises(
-        DoesNotFitError, match="conv1 takes 576 cycles an image however it is folded"
+        DoesNotFitError, match="conv1 takes 273 cycles an image however it is folded"
     ) as error:
         plan_for(fire_network(), "xcu250", clock_mhz=300, target_fps=1e7)
     assert error.value.exit_code == 3
