@@ -1,0 +1,51 @@
+"""Images and golden values of a project's test bench, and the table of its tensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fireline.fixed import IntType
+from fireline.graph import Graph
+
+DEFAULT_IMAGES = 2
+
+
+def element(type: IntType) -> np.dtype[np.int64]:
+    """The little-endian integers that a file holds for values of `type`."""
+    size = next(size for size in (1, 2, 4, 8) if type.bits <= 8 * size)
+    return np.dtype(f"<{'i' if type.signed else 'u'}{size}")
+
+
+def default_images(graph: Graph) -> npt.NDArray[np.int64]:
+    """A few images (N, C, H, W) of pseudo-random values, always the same."""
+    type = graph.input.output.type
+    shape = (DEFAULT_IMAGES, *graph.input.output.shape)
+    integers = np.random.default_rng(0).integers(type.min, type.max, shape, endpoint=True)
+    return graph.input.output.real(integers)
+
+
+def write_data(graph: Graph, images: npt.ArrayLike, folder: Path) -> None:
+    """Write `<node>.bin` for every node: its integers for all `images`, rows, columns, channels."""
+    folder.mkdir(parents=True)
+    for node, values in zip(graph.nodes, graph.trace(images).values(), strict=True):
+        raster = values.transpose(0, 2, 3, 1).astype(element(node.output.type))
+        (folder / f"{node.name}.bin").write_bytes(raster.tobytes())
+
+
+def manifest(graph: Graph) -> str:
+    """The tensors of a project as JSON, for who runs it from outside."""
+    tensors = [
+        {
+            "name": node.name,
+            "kind": node.kind,
+            "shape": node.output.shape,
+            "bits": node.output.type.bits,
+            "signed": node.output.type.signed,
+        }
+        for node in graph.nodes
+    ]
+    return json.dumps({"name": graph.name, "tensors": tensors}, indent=1) + "\n"

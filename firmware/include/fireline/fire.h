@@ -1,0 +1,55 @@
+// A Fire module: squeeze, then two expansions side by side, then their concatenation.
+//
+// The 3x3 branch answers a line of pixels later than the 1x1 branch; the streams that absorb this, the two behind the
+// fork and the two before the concatenation, are declared here with their depths from the plan.
+#ifndef FIRELINE_FIRE_H_
+#define FIRELINE_FIRE_H_
+
+#include "concat.h"
+#include "conv2d.h"
+#include "fork.h"
+#include "mvu.h"
+#include "resize.h"
+
+namespace fl {
+
+template <class L, class SqueezeRule, class Expand1x1Rule, class Expand3x3Rule>
+void fire(Stream<Token<typename L::Squeeze::Input, L::Squeeze::kSimd>>& input,
+          Stream<Token<typename L::Output, L::kLanes>>& output, const PackedRom<typename L::Squeeze>& squeeze_rom,
+          const typename L::Squeeze::Accumulator (&squeeze_bias)[L::Squeeze::kFolds][L::Squeeze::kPe],
+          const PackedRom<typename L::Expand1x1>& expand1x1_rom,
+          const typename L::Expand1x1::Accumulator (&expand1x1_bias)[L::Expand1x1::kFolds][L::Expand1x1::kPe],
+          const PackedRom<typename L::Expand3x3>& expand3x3_rom,
+          const typename L::Expand3x3::Accumulator (&expand3x3_bias)[L::Expand3x3::kFolds][L::Expand3x3::kPe]) {
+    using S = typename L::Squeeze;
+    using A = typename L::Expand1x1;
+    using B = typename L::Expand3x3;
+    constexpr int kPixels = S::kOutHeight * S::kOutWidth;
+    constexpr int kSqueezed = kPixels * S::kOutChannels;
+
+    FL_DATAFLOW
+    FL_STREAM(2, squeezed, S::name(), "", Token<typename S::Output, S::kPe>);
+    FL_STREAM(L::kSqueezed1x1Depth, squeezed1x1, A::name(), ".in", Token<typename S::Output, S::kPe>);
+    FL_STREAM(L::kSqueezed3x3Depth, squeezed3x3, B::name(), ".in", Token<typename S::Output, S::kPe>);
+    FL_STREAM(2, resized1x1, A::name(), ".resized", Token<typename S::Output, A::kSimd>);
+    FL_STREAM(2, resized3x3, B::name(), ".resized", Token<typename S::Output, B::kSimd>);
+    FL_STREAM(L::kExpanded1x1Depth, expanded1x1, A::name(), "", Token<typename A::Output, A::kPe>);
+    FL_STREAM(L::kExpanded3x3Depth, expanded3x3, B::name(), "", Token<typename B::Output, B::kPe>);
+    FL_STREAM(2, joined1x1, A::name(), ".out", Token<typename L::Output, L::kLanes>);
+    FL_STREAM(2, joined3x3, B::name(), ".out", Token<typename L::Output, L::kLanes>);
+
+    mvu<S, SqueezeRule>(input, squeezed, squeeze_rom, squeeze_bias);
+    fork<kSqueezed / S::kPe>(squeezed, squeezed1x1, squeezed3x3);
+    resize<kSqueezed>(squeezed1x1, resized1x1);
+    mvu<A, Expand1x1Rule>(resized1x1, expanded1x1, expand1x1_rom, expand1x1_bias);
+    resize<kSqueezed>(squeezed3x3, resized3x3);
+    conv2d<B, Expand3x3Rule>(resized3x3, expanded3x3, expand3x3_rom, expand3x3_bias);
+    resize<kPixels * A::kOutChannels>(expanded1x1, joined1x1);
+    resize<kPixels * B::kOutChannels>(expanded3x3, joined3x3);
+    concat<kPixels, (A::kOutChannels + B::kOutChannels) / L::kLanes, A::kOutChannels / L::kLanes,
+           B::kOutChannels / L::kLanes>(output, joined1x1, joined3x3);
+}
+
+}  // namespace fl
+
+#endif  // FIRELINE_FIRE_H_

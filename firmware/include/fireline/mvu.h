@@ -1,0 +1,79 @@
+// Matrix-vector unit: windows to output pixels. Every cycle multiplies the `kTerms` values of a window's token (kSimd
+// channels of kRows pixels) with the weights of `kPe` outputs.
+//
+// A window arrives once and is kept while the other folds of its outputs are computed.
+#ifndef FIRELINE_MVU_H_
+#define FIRELINE_MVU_H_
+
+#include "multiply.h"
+#include "pragmas.h"
+#include "requantize.h"
+#include "rom.h"
+#include "stream.h"
+
+namespace fl {
+
+// acc[p] += sum over s of weight[p][s] * x[s]. The two loop orders are one adder tree in hardware.
+template <class L, class Rom>
+void multiply_accumulate(std::true_type, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
+                         const Token<typename L::Input, L::kTerms>& x) {
+    FL_INLINE
+    for (int p = 0; p < L::kPe; ++p) {
+        typename L::Accumulator sum = 0;
+        FL_LANES
+        for (int s = 0; s < L::kTerms; ++s)
+            sum += multiply<typename L::Accumulator>(typename L::Multiplier(), weight<L>(rom, row, p, s), x.lane[s]);
+        acc[p] += sum;
+    }
+}
+
+template <class L, class Rom>
+void multiply_accumulate(std::false_type, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
+                         const Token<typename L::Input, L::kTerms>& x) {
+    FL_INLINE
+    typename L::Accumulator sum[L::kPe] = {};
+    FL_PARTITION(sum, 1)
+    FL_LANES
+    for (int s = 0; s < L::kTerms; ++s) {
+        FL_LANES
+        for (int p = 0; p < L::kPe; ++p)
+            sum[p] += multiply<typename L::Accumulator>(typename L::Multiplier(), weight<L>(rom, row, p, s), x.lane[s]);
+    }
+    FL_LANES
+    for (int p = 0; p < L::kPe; ++p) acc[p] += sum[p];
+}
+
+template <class L, class R>
+void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<typename L::Output, L::kPe>>& output,
+         const PackedRom<L>& packed, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
+    constexpr int kSteps = L::kKernelHeight * L::kKernelWidth * L::kInChannels / L::kGroups / L::kTerms;
+    constexpr int kGroupFolds = L::kFolds / L::kGroups;
+
+    FL_ROM(L, rom, packed);
+    FL_PARTITION(bias, 2)
+    static Token<typename L::Input, L::kTerms> window[kSteps];
+    typename L::Accumulator acc[L::kPe] = {};
+    FL_PARTITION(acc, 1)
+
+    for (int pixel = 0; pixel < L::kOutHeight * L::kOutWidth; ++pixel) {
+        for (int group = 0; group < L::kGroups; ++group) {
+            for (int group_fold = 0; group_fold < kGroupFolds; ++group_fold) {
+                for (int step = 0; step < kSteps; ++step) {
+                    FL_PIPELINE(1)
+                    const int fold = group * kGroupFolds + group_fold;
+                    if (group_fold == 0) window[step] = windows.read();
+                    if (step == 0) {
+                        for (int p = 0; p < L::kPe; ++p) acc[p] = bias[fold][p];
+                    }
+                    multiply_accumulate<L>(std::integral_constant<bool, terms_are_inner<L>()>(), acc, rom,
+                                           fold * kSteps + step, window[step]);
+                    if (step == kSteps - 1) output.write(requantize<R>(acc, fold));
+                }
+            }
+        }
+    }
+}
+
+}  // namespace fl
+
+#endif  // FIRELINE_MVU_H_

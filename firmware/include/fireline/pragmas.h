@@ -1,0 +1,42 @@
+// Every pragma of the library, as a macro. Only here do the dialects of the tools differ, and none changes a value.
+//
+// Vitis HLS unrolls the loops inside a pipelined loop by itself, so loops over lanes need no pragma of their own there.
+#ifndef FIRELINE_PRAGMAS_H_
+#define FIRELINE_PRAGMAS_H_
+
+#define FL_PRAGMA(text) _Pragma(#text)
+
+#ifdef __SYNTHESIS__
+
+#define FL_INLINE FL_PRAGMA(HLS inline)
+#define FL_DATAFLOW FL_PRAGMA(HLS dataflow)
+#define FL_PIPELINE(ii) FL_PRAGMA(HLS pipeline II = ii)
+#define FL_PARTITION(array, dimension) FL_PRAGMA(HLS array_partition variable = array complete dim = dimension)
+#define FL_RESHAPE(array, dimension) FL_PRAGMA(HLS array_reshape variable = array complete dim = dimension)
+#define FL_INDEPENDENT(array) FL_PRAGMA(HLS dependence variable = array inter false)
+#define FL_BIND_STORAGE(array, kind, resource) FL_PRAGMA(HLS bind_storage variable = array type = kind impl = resource)
+#define FL_BIND_OP(value, operation, resource) FL_PRAGMA(HLS bind_op variable = value op = operation impl = resource)
+#define FL_INTERFACE(mode, port) FL_PRAGMA(HLS interface mode port = port)
+#define FL_LANES
+
+#else
+
+#define FL_INLINE
+#define FL_DATAFLOW
+#define FL_PIPELINE(ii)
+#define FL_PARTITION(array, dimension)
+#define FL_RESHAPE(array, dimension)
+#define FL_INDEPENDENT(array)
+#define FL_BIND_STORAGE(array, kind, resource)
+#define FL_BIND_OP(value, operation, resource)
+#define FL_INTERFACE(mode, port)
+
+// Before a loop over lanes: g++ vectorises such a loop well unless it unrolls it first.
+#if defined(__GNUC__) && !defined(__clang__)
+#define FL_LANES FL_PRAGMA(GCC unroll 1)
+#else
+#define FL_LANES
+#endif
+
+#endif
+#endif  // FIRELINE_PRAGMAS_H_

@@ -1,0 +1,219 @@
+// The generic part of a project's test bench.
+//
+//   csim [--streams]                        check tb/data: every output, or every tensor between the layers, too
+//   csim [--streams] --run INPUTS OUTPUTS   run a file of images and write their outputs, or every tensor
+//
+// A file holds little-endian integers of the tensor's width in bytes, image by image, each in the order of the streams:
+// rows, columns, channels. With --streams, OUTPUTS holds for each image every tensor in the order of the table.
+// Exit status: 0 all equal, 1 a mismatch, 2 a file or an argument is wrong, 3 a stream ran empty or over.
+#ifndef FIRELINE_TESTBENCH_H_
+#define FIRELINE_TESTBENCH_H_
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "../src/fireline/axi.h"
+
+namespace tb {
+
+using Values = std::vector<std::int64_t>;
+
+struct Tensor {
+    const char* name;
+    int channels, height, width;
+    int bytes;
+    bool is_signed;
+
+    std::size_t size() const { return static_cast<std::size_t>(channels) * height * width; }
+};
+
+struct Network {
+    const char* name;
+    std::vector<Tensor> tensors;
+};
+
+[[noreturn]] inline void fail(const int status, const std::string& message) {
+    std::fprintf(stderr, "%s\n", message.c_str());
+    std::exit(status);
+}
+
+inline std::vector<unsigned char> read_file(const std::string& path) {
+    std::FILE* const file = std::fopen(path.c_str(), "rb");
+    if (!file) fail(2, path + ": cannot be read");
+    std::vector<unsigned char> data;
+    unsigned char part[65536];
+    for (std::size_t got; (got = std::fread(part, 1, sizeof part, file)) > 0;) data.insert(data.end(), part, part + got);
+    std::fclose(file);
+    return data;
+}
+
+// Values of one image out of a file's bytes.
+inline Values decode(const Tensor& tensor, const std::vector<unsigned char>& data, const std::size_t image) {
+    Values values(tensor.size());
+    const unsigned char* next = data.data() + image * tensor.size() * tensor.bytes;
+    for (std::int64_t& value : values) {
+        std::uint64_t bits = 0;
+        for (int i = 0; i < tensor.bytes; ++i) bits |= static_cast<std::uint64_t>(*next++) << (8 * i);
+        const int unused = 64 - 8 * tensor.bytes;
+        value = tensor.is_signed ? static_cast<std::int64_t>(bits << unused) >> unused : static_cast<std::int64_t>(bits);
+    }
+    return values;
+}
+
+inline void encode(const Tensor& tensor, const Values& values, std::FILE* const file) {
+    std::vector<unsigned char> data;
+    data.reserve(values.size() * tensor.bytes);
+    for (const std::int64_t value : values)
+        for (int i = 0; i < tensor.bytes; ++i) data.push_back(static_cast<unsigned char>(value >> (8 * i)));
+    if (std::fwrite(data.data(), 1, data.size(), file) != data.size()) fail(2, "the outputs cannot be written");
+}
+
+inline std::size_t image_count(const Tensor& tensor, const std::vector<unsigned char>& data, const std::string& path) {
+    const std::size_t image = tensor.size() * tensor.bytes;
+    if (data.empty() || data.size() % image) fail(2, path + ": not a whole number of images");
+    return data.size() / image;
+}
+
+// tb/data of the project, from wherever the tool runs the test bench.
+inline std::string data_folder(const char* const first) {
+    std::string folder = "tb/data/";
+    for (int level = 0; level < 8; ++level, folder = "../" + folder) {
+        if (std::FILE* const file = std::fopen((folder + first + ".bin").c_str(), "rb")) {
+            std::fclose(file);
+            return folder;
+        }
+    }
+    fail(2, "tb/data is not found: run the test bench in the project's folder");
+}
+
+// The first difference, as text; the number of differences.
+inline std::size_t compare(const Tensor& tensor, const std::size_t image, const Values& expected, const Values& got) {
+    std::size_t differences = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        if (i < got.size() && got[i] == expected[i]) continue;
+        if (differences++) continue;
+        const std::size_t pixel = i / tensor.channels;
+        std::fprintf(stderr, "mismatch: node %s, image %zu, channel %zu, pixel (%zu, %zu): expected %lld, got %s\n",
+                     tensor.name, image, i % tensor.channels, pixel / tensor.width, pixel % tensor.width,
+                     static_cast<long long>(expected[i]), i < got.size() ? std::to_string(got[i]).c_str() : "nothing");
+    }
+    return differences;
+}
+
+#if defined(FL_VITIS)
+
+inline Values stream_values(const Tensor& tensor) {
+    fail(2, std::string(tensor.name) + ": streams between layers are kept by a plain g++ build only");
+}
+
+inline void expect_all_read() {}
+
+#else
+
+inline Values stream_values(const Tensor& tensor) {
+    Values values;
+    for (const fl::StreamRecord& record : fl::stream_records()) {
+        if (record.name != tensor.name) continue;
+        record.copy(record.stream, values);
+        return values;
+    }
+    fail(2, std::string(tensor.name) + ": no stream has this name");
+}
+
+inline void expect_all_read() {
+    for (const fl::StreamRecord& record : fl::stream_records())
+        if (const std::size_t left = record.unread(record.stream))
+            fail(3, "stream " + record.name + ": " + std::to_string(left) + " tokens were never read");
+}
+
+#endif
+
+// Sends one image through the design.
+template <class First, int WORD_BITS>
+Values run(void (*const top)(fl::AxiStream<First::kBeatBits>&, fl::AxiStream<WORD_BITS>&), const Values& image) {
+    static fl::AxiStream<First::kBeatBits> input("input");
+    static fl::AxiStream<WORD_BITS> output("output");
+    for (std::size_t i = 0; i < image.size(); i += First::kBeatChannels) {
+        std::uint64_t data = 0;
+        for (int lane = 0; lane < First::kBeatChannels; ++lane) {
+            const std::uint64_t slot = static_cast<std::uint64_t>(image[i + lane]) << (64 - First::kSlotBits);
+            data |= slot >> (64 - First::kSlotBits) << (lane * First::kSlotBits);
+        }
+        fl::AxiWord<First::kBeatBits> word;
+        word.data = data;
+        word.keep = -1;
+        word.strb = -1;
+        word.last = i + First::kBeatChannels == image.size();
+        input.write(word);
+    }
+    top(input, output);
+    Values values;
+    for (bool last = false; !last;) {
+        const fl::AxiWord<WORD_BITS> word = output.read();
+        const std::uint64_t bits = static_cast<std::uint64_t>(word.data) << (64 - WORD_BITS);
+        values.push_back(static_cast<std::int64_t>(bits) >> (64 - WORD_BITS));
+        last = static_cast<bool>(word.last);
+    }
+    if (!input.empty() || !output.empty()) fail(3, "words are left on the AXI streams");
+    expect_all_read();
+    return values;
+}
+
+template <class First, int WORD_BITS>
+int main(const Network& network, void (*const top)(fl::AxiStream<First::kBeatBits>&, fl::AxiStream<WORD_BITS>&),
+         const int argc, char** const argv) {
+    bool streams = false;
+    std::string inputs, outputs;
+    for (int i = 1; i < argc; ++i) {
+        if (!std::strcmp(argv[i], "--streams")) {
+            streams = true;
+        } else if (!std::strcmp(argv[i], "--run") && i + 2 < argc) {
+            inputs = argv[++i];
+            outputs = argv[++i];
+        } else {
+            fail(2, std::string("usage: ") + argv[0] + " [--streams] [--run INPUTS OUTPUTS]");
+        }
+    }
+    const Tensor& first = network.tensors.front();
+    const Tensor& last = network.tensors.back();
+
+    if (!outputs.empty()) {
+        const std::vector<unsigned char> data = read_file(inputs);
+        std::FILE* const file = std::fopen(outputs.c_str(), "wb");
+        if (!file) fail(2, outputs + ": cannot be written");
+        for (std::size_t image = 0; image < image_count(first, data, inputs); ++image) {
+            const Values result = run<First, WORD_BITS>(top, decode(first, data, image));
+            if (!streams) encode(last, result, file);
+            for (const Tensor& tensor : network.tensors)
+                if (streams) encode(tensor, stream_values(tensor), file);
+        }
+        if (std::fclose(file)) fail(2, outputs + ": cannot be written");
+        return 0;
+    }
+
+    const std::string folder = data_folder(first.name);
+    std::vector<std::vector<unsigned char>> golden;
+    for (const Tensor& tensor : network.tensors) golden.push_back(read_file(folder + tensor.name + ".bin"));
+    const std::size_t images = image_count(first, golden.front(), folder + first.name + ".bin");
+    std::size_t differences = 0, values = 0;
+    for (std::size_t image = 0; image < images; ++image) {
+        const Values result = run<First, WORD_BITS>(top, decode(first, golden.front(), image));
+        for (std::size_t i = 0; i < network.tensors.size() && streams; ++i) {
+            const Tensor& tensor = network.tensors[i];
+            values += tensor.size();
+            differences += compare(tensor, image, decode(tensor, golden[i], image), stream_values(tensor));
+        }
+        values += last.size();
+        differences += compare(last, image, decode(last, golden.back(), image), result);
+    }
+    std::printf("%s: %zu images, %zu values compared, %zu mismatches\n", network.name, images, values, differences);
+    return differences ? 1 : 0;
+}
+
+}  // namespace tb
+
+#endif  // FIRELINE_TESTBENCH_H_

@@ -1,0 +1,198 @@
+"""Build a generated project's C-simulation and run images through it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fireline.codegen.emit_data import element
+from fireline.errors import FirelineError, MismatchError
+from fireline.fixed import IntType
+from fireline.graph import Graph
+from fireline.sim.integer import quantize
+
+Integers = npt.NDArray[np.int64]
+
+MISMATCH = 1  # exit status of a test bench that found one
+
+
+@dataclass(frozen=True)
+class Build:
+    """A compiled C-simulation: `seconds` and the `peak_bytes` of the largest compiler process it took."""
+
+    executable: Path
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a project, as its test bench reads and writes it."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: IntType
+
+    @property
+    def bytes(self) -> int:
+        """Of one image."""
+        return prod(self.shape) * element(self.type).itemsize
+
+    def encode(self, integers: Integers) -> bytes:
+        """Integers (N, C, H, W) in the order of the streams."""
+        if integers.ndim != 4 or integers.shape[1:] != self.shape:
+            raise FirelineError(
+                f"images are (N, {_comma(self.shape)}), {integers.shape} arrived", node=self.name
+            )
+        if integers.size and (integers.min() < self.type.min or integers.max() > self.type.max):
+            raise FirelineError(
+                f"{integers.min()} to {integers.max()} does not fit {self.type}", node=self.name
+            )
+        return integers.transpose(0, 2, 3, 1).astype(element(self.type)).tobytes()
+
+    def decode(self, octets: npt.NDArray[np.uint8]) -> Integers:
+        """Bytes (N, `bytes`) as integers (N, C, H, W)."""
+        channels, height, width = self.shape
+        values = np.ascontiguousarray(octets).view(element(self.type))
+        return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).astype(np.int64)
+
+
+def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
+    """Compile the C-simulation of `project` with make and g++; what is up to date is not compiled again.
+
+    Args:
+        project: a folder that `write_project` wrote.
+        flags: further compiler flags, such as -DFL_CHECKED.
+        jobs: compilers at a time; one for each processor if None.
+
+    Raises:
+        FirelineError: there is no project, no make or g++, or the compilation fails.
+    """
+    if not (project / "Makefile").is_file():
+        raise FirelineError(
+            "this is no generated project", node=str(project), hint="make one: fireline generate"
+        )
+    start = time.monotonic()
+    command = ["make", "-C", str(project), f"-j{jobs or os.cpu_count() or 1}", "build", f"FLAGS={flags}"]
+    status, output, peak = _run(command)
+    if status:
+        raise FirelineError(_first_error(output), node=str(project), hint="is g++ installed?")
+    return Build(project / "build" / "csim", time.monotonic() - start, peak)
+
+
+def self_check(project: Path, every_stream: bool = False) -> str:
+    """Build and run the test bench of `project` on its own data; its summary in one line.
+
+    Raises:
+        MismatchError: the C-simulation differs from the golden data; the message is the first difference.
+        FirelineError: it cannot be built or run.
+    """
+    executable = build(project).executable
+    arguments = ["--streams"] if every_stream else []
+    status, output, _ = _run([str(executable.resolve()), *arguments], cwd=project)
+    lines = output.strip().splitlines() or ["the test bench says nothing"]
+    if status == MISMATCH:
+        raise MismatchError(lines[0])
+    if status:
+        raise FirelineError(lines[0], node=str(project))
+    return lines[-1]
+
+
+def run(project: Path, integers: npt.ArrayLike, jobs: int = 1) -> Integers:
+    """Output integers (N, C, H, W) for `integers` (N, C, H, W) of the input's type. The project must be built."""
+    return _batch(project, np.asarray(integers), every_stream=False, jobs=jobs)[_tensors(project)[-1].name]
+
+
+def run_streams(project: Path, integers: npt.ArrayLike, jobs: int = 1) -> dict[str, Integers]:
+    """As `run`, but the integers (N, C, H, W) of every node, by node name."""
+    return _batch(project, np.asarray(integers), every_stream=True, jobs=jobs)
+
+
+def trace(graph: Graph, project: Path, images: npt.ArrayLike, jobs: int = 1) -> Mapping[str, Integers]:
+    """As `run_streams`, for real-valued `images`: they are quantized as the input of `graph` says."""
+    return run_streams(project, quantize(graph.input, np.asarray(images)), jobs)
+
+
+def _batch(
+    project: Path, integers: npt.NDArray[np.generic], every_stream: bool, jobs: int
+) -> dict[str, Integers]:
+    """Run `jobs` processes on equal shares of the images."""
+    if not len(integers):
+        raise FirelineError("no images to simulate", node=str(project))
+    if integers.dtype.kind not in "iu":
+        raise FirelineError(f"integers expected, {integers.dtype} arrived", node=str(project))
+    tensors = _tensors(project)
+    parts = np.array_split(integers.astype(np.int64), min(jobs, len(integers)))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        results = list(pool.map(lambda part: _share(project, tensors, part, every_stream), parts))
+    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
+
+
+def _share(
+    project: Path, tensors: tuple[Tensor, ...], integers: Integers, every_stream: bool
+) -> dict[str, Integers]:
+    kept = tensors if every_stream else tensors[-1:]
+    with tempfile.TemporaryDirectory(prefix="fireline-csim-") as name:
+        inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
+        inputs.write_bytes(tensors[0].encode(integers))
+        arguments = (["--streams"] if every_stream else []) + ["--run", str(inputs), str(outputs)]
+        status, output, _ = _run([str((project / "build" / "csim").resolve()), *arguments])
+        if status:
+            raise FirelineError(
+                output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(project)
+            )
+        octets = np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.bytes for t in kept))
+    ends = np.cumsum([tensor.bytes for tensor in kept])
+    return {
+        tensor.name: tensor.decode(octets[:, end - tensor.bytes : end])
+        for tensor, end in zip(kept, ends, strict=True)
+    }
+
+
+def _tensors(project: Path) -> tuple[Tensor, ...]:
+    try:
+        rows = json.loads((project / "tb" / "network.json").read_text())["tensors"]
+    except (OSError, ValueError, KeyError):
+        raise FirelineError("this is no generated project", node=str(project)) from None
+    return tuple(
+        Tensor(row["name"], tuple(row["shape"]), IntType(row["bits"], row["signed"])) for row in rows
+    )
+
+
+def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str, int]:
+    """Exit status, all output, and the memory of the largest process in bytes."""
+    with tempfile.TemporaryFile() as log:
+        try:
+            process = subprocess.Popen(
+                command, cwd=cwd, stdout=log, stderr=log, env={**os.environ, "LC_ALL": "C"}
+            )
+        except FileNotFoundError:
+            name = Path(command[0]).name
+            raise FirelineError(
+                f"{name} is not there", hint=f"install {name}, or build the project"
+            ) from None
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        log.seek(0)
+        return process.returncode, log.read().decode(errors="replace"), usage.ru_maxrss * 1024
+
+
+def _first_error(output: str) -> str:
+    lines = output.splitlines()
+    errors = [line for line in lines if "error" in line.lower() or "not found" in line]
+    return (errors or lines or ["make failed"])[0]
+
+
+def _comma(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
