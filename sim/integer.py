@@ -2,7 +2,8 @@
 
 Integers travel as floating-point numbers that hold them exactly: float32 where every intermediate stays below 2**24,
 float64 below 2**53. Then a convolution's sums, a multiplication by a power of two, rounding half to even
-(`torch.round`) and the clamp are all exact, so speed costs no exactness. What fits in neither is refused.
+(`torch.round`) and the clamp are all exact, so speed costs no exactness. Elementwise arithmetic beyond that runs on
+64-bit integers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fireline.errors import FirelineError
+from fireline.fixed import shift_half_even
 from fireline.graph import (
     Add,
     Concat,
@@ -34,8 +36,8 @@ Integers = npt.NDArray[np.int64]
 Images = npt.NDArray[np.generic]
 Step = Callable[[Sequence[Tensor]], Tensor]  # the values of a node's inputs to its own, both (N, C, H, W)
 
-# Below these magnitudes every integer has a floating-point number of its own.
-FLOAT32_LIMIT, FLOAT64_LIMIT = 1 << 24, 1 << 53
+# Below these magnitudes the type has a number for every integer.
+FLOAT32_LIMIT, FLOAT64_LIMIT, INT64_LIMIT = 1 << 24, 1 << 53, 1 << 62
 
 
 def quantize(node: Input, images: Images) -> Integers:
@@ -60,7 +62,7 @@ def quantize(node: Input, images: Images) -> Integers:
 
 
 def exact_dtype(magnitude: int, node: Node) -> torch.dtype:
-    """The float type that holds every integer up to `magnitude`.
+    """The fastest type that holds every integer up to `magnitude`.
 
     Raises:
         FirelineError: there is none.
@@ -69,8 +71,10 @@ def exact_dtype(magnitude: int, node: Node) -> torch.dtype:
         return torch.float32
     if magnitude < FLOAT64_LIMIT:
         return torch.float64
+    if magnitude < INT64_LIMIT:
+        return torch.int64
     raise FirelineError(
-        f"sums reach {magnitude}, which is over 53 bits", node=node.name, hint="use fewer bits"
+        f"sums reach {magnitude}, which is over 62 bits", node=node.name, hint="use fewer bits"
     )
 
 
@@ -81,9 +85,17 @@ def requantizer(rule: Requantize | None, magnitude: int, node: Node) -> Callable
     terms = zip(rule.mult.tolist(), rule.add.tolist(), strict=True)
     dtype = exact_dtype(max(abs(mult) * magnitude + abs(add) for mult, add in terms), node)
     mult, add = (torch.tensor(part, dtype=dtype).view(-1, 1, 1) for part in (rule.mult, rule.add))
+    out = exact_dtype(max(-rule.low, rule.high), node)
+    if dtype == torch.int64:
+        shift = rule.shift.reshape(-1, 1, 1)
+
+        def apply_integers(acc: Tensor) -> Tensor:
+            shifted = shift_half_even((acc.to(dtype) * mult + add).numpy(), shift)
+            return torch.from_numpy(shifted).clamp_(rule.low, rule.high).to(out)
+
+        return apply_integers
     factor = torch.tensor(np.ldexp(1.0, -rule.shift), dtype=dtype).view(-1, 1, 1)
     plain = bool((mult == 1).all() and (add == 0).all())
-    out = exact_dtype(max(-rule.low, rule.high), node)
 
     def apply(acc: Tensor) -> Tensor:
         scaled = acc.to(dtype).mul_(factor) if plain else acc.to(dtype).mul_(mult).add_(add).mul_(factor)
@@ -97,6 +109,10 @@ def conv2d(node: Conv2d, zero_point: int, largest: int) -> Step:
     rows = np.abs(node.weight).reshape(len(node.weight), -1).sum(axis=1) * largest + np.abs(node.bias)
     magnitude = int(rows.max())
     dtype = exact_dtype(magnitude, node)
+    if dtype == torch.int64:
+        raise FirelineError(
+            f"sums reach {magnitude}, which is over 53 bits", node=node.name, hint="use fewer bits"
+        )
     weight, bias = torch.tensor(node.weight, dtype=dtype), torch.tensor(node.bias, dtype=dtype)
     finish = requantizer(node.requantize, magnitude, node)
     top, left, bottom, right = node.padding

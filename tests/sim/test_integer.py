@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +8,7 @@ from fireline.errors import FirelineError
 from fireline.fixed import IntType, frozen_array, shift_half_even
 from fireline.graph import Add, Concat, Conv2d, GlobalAvgPool2d, Graph, MaxPool2d, Requantize, Rescale, Tensor
 from fireline.sim.integer import Simulator
-from tests.graphs import Builder, fire_network, random_pixels
+from tests.graphs import ONE, Builder, fire_network, random_pixels
 
 
 def plain(graph: Graph, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -89,18 +90,23 @@ def test_groups_and_strides() -> None:
     assert np.array_equal(graph.simulate(images), plain(graph, images)[graph.output.name])
 
 
-def test_a_multiplier_is_exact() -> None:
+@pytest.mark.parametrize(("mult", "shift"), [(1234567, 21), (987654321987654, 50), (1, 0)])
+def test_a_multiplier_is_exact(mult: int, shift: int) -> None:
     b = Builder((3, 4, 4), seed=0)
-    rule = Requantize(frozen_array([1234567]), frozen_array([-98765]), frozen_array([21]), 0, 255)
+    rule = Requantize(frozen_array([mult]), frozen_array([-98765]), frozen_array([shift]), 0, 255)
     b.nodes.append(Rescale("rescale", None, (0,), Tensor((3, 4, 4), IntType(8, False), (Fraction(1),)), rule))
     graph = b.graph()
     images = random_pixels(graph, 4)
     assert np.array_equal(graph.simulate(images), plain(graph, images)["rescale"])
 
 
-def test_sums_over_53_bits_are_refused() -> None:
-    b = Builder((1, 1, 1), seed=0)
-    rule = Requantize(frozen_array([1 << 50]), frozen_array([0]), frozen_array([50]), 0, 255)
-    b.nodes.append(Rescale("rescale", None, (0,), Tensor((1, 1, 1), IntType(8, False), (Fraction(1),)), rule))
+def test_a_convolution_over_53_bits_is_refused() -> None:
+    b = Builder((1, 1, 1), seed=0, bits=16)
+    for _ in range(3):
+        last = b.conv(len(b.nodes) - 1, 8)
+        wide = replace(
+            b.nodes[last], requantize=None, output=Tensor((8, 1, 1), b.nodes[last].accumulator, ONE)
+        )
+        b.nodes[last] = wide
     with pytest.raises(FirelineError, match="over 53 bits"):
         Simulator(b.graph())
