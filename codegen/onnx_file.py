@@ -56,7 +56,8 @@ def read(path: Path) -> OnnxGraph:
     except OSError as error:
         raise FirelineError(f"cannot be read: {error.strerror}", node=where) from None
     try:
-        graph = onnx.load_model_from_string(content).graph
+        model = onnx.load_model_from_string(content)
+        graph = model.graph
         if not graph.node:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -80,7 +81,7 @@ def read(path: Path) -> OnnxGraph:
             f"one input and one output expected, {len(inputs)} and {len(graph.output)} arrived", node=where
         )
     return OnnxGraph(
-        name=path.stem,
+        name=next((p.value for p in model.metadata_props if p.key == "fireline.preset"), path.stem),
         input=inputs[0].name,
         shape=_shape(inputs[0], where),
         output=graph.output[0].name,

@@ -80,8 +80,7 @@ def csim(graph: Graph, project: Path, jobs: int = 1) -> Engine:
     """The compiled C-simulation of a generated project."""
     from fireline.sim import csim as runner
 
-    executable = runner.build(project)
-    del executable
+    runner.build(project)
     return Engine("csim", lambda images: runner.trace(graph, project, images, jobs=jobs))
 
 
