@@ -28,13 +28,13 @@ _WILDCATS = SqueezeNet(
 )
 
 _DIGITS = SqueezeNet(
-    Stem(16, 3, 1, 1),
-    (Fire(8, 16, 16), Fire(8, 16, 16), Fire(16, 32, 32)),
+    Stem(32, 3, 1, 1),
+    (Fire(8, 16, 16), Fire(16, 32, 32)),
     pools=(1, 3),
     classes=10,
     input=(1, 8, 8),
     batch_norm="all",
-    dropout=0.0,
+    dropout=0.2,
 )
 
 PRESETS: dict[str, SqueezeNet] = {

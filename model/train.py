@@ -24,8 +24,11 @@ from torch.utils.data import DataLoader, Dataset
 from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.architecture import SqueezeNet
+from fireline.model.count import counts
 from fireline.model.data import ImageSet
 from fireline.model.network import Network, float_network
+
+_SMALL_STEP = 1 << 28  # multiply-accumulates
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Recipe:
     epochs: int
     learning_rate: float = 1e-2
     batch: int = 64
-    weight_decay: float = 1e-4
+    weight_decay: float = 0.05
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -52,7 +55,15 @@ def train(config: SqueezeNet, data: ImageSet, test: ImageSet, recipe: Recipe, me
     return network
 
 
-def fit(network: Network, data: ImageSet, test: ImageSet, recipe: Recipe, metrics: Path, title: str) -> None:
+def fit(
+    network: Network,
+    data: ImageSet,
+    test: ImageSet,
+    recipe: Recipe,
+    metrics: Path,
+    title: str,
+    teacher: Network | None = None,
+) -> None:
     """Train `network` in place on `data`; the same seed gives the same weights on the same machine.
 
     Args:
@@ -62,6 +73,7 @@ def fit(network: Network, data: ImageSet, test: ImageSet, recipe: Recipe, metric
         recipe: how.
         metrics: a CSV file with one row per epoch, rewritten after each.
         title: stands beside the progress bar.
+        teacher: learn its probabilities instead of the labels (Hinton et al., 2015), which are then only measured.
 
     Raises:
         FirelineError: no images, other classes than the network's, or the loss is no number any more.
@@ -74,7 +86,7 @@ def fit(network: Network, data: ImageSet, test: ImageSet, recipe: Recipe, metric
             node=data.name,
             hint="another preset, or other data",
         )
-    with _quiet():
+    with _quiet(), _threads(counts(network.config).macs * recipe.batch):
         lightning.seed_everything(recipe.seed, verbose=False)
         trainer = lightning.Trainer(
             max_epochs=recipe.epochs,
@@ -87,7 +99,9 @@ def fit(network: Network, data: ImageSet, test: ImageSet, recipe: Recipe, metric
             callbacks=[_Metrics(metrics), _Bar(title)],
         )
         trainer.fit(
-            _Task(network, recipe), _loader(data, recipe, shuffle=True), _loader(test, recipe, shuffle=False)
+            _Task(network.train(), recipe, teacher),
+            _loader(data, recipe, shuffle=True),
+            _loader(test, recipe, shuffle=False),
         )
     network.cpu().eval()
 
@@ -115,12 +129,13 @@ def _loader(data: ImageSet, recipe: Recipe, shuffle: bool) -> DataLoader[tuple[T
 
 
 class _Task(lightning.LightningModule):
-    """Cross-entropy on raw pixels."""
+    """Cross-entropy on raw pixels, against the labels or a teacher's probabilities."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, network: Network, recipe: Recipe, teacher: Network | None) -> None:
         super().__init__()
         self.network = network
         self.recipe = recipe
+        self.teacher = teacher
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         loss = self._measure("train", batch)
@@ -150,11 +165,18 @@ class _Task(lightning.LightningModule):
     def _measure(self, split: str, batch: tuple[Tensor, Tensor]) -> Tensor:
         pixels, labels = batch
         logits = self.network(pixels.float())
-        loss = nn.functional.cross_entropy(logits, labels)
+        loss = nn.functional.cross_entropy(logits, self._target(pixels, labels))
         top1 = (logits.argmax(dim=1) == labels).float().mean()
         values = {f"{split}_loss": loss.detach(), f"{split}_top1": top1}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
+
+    def _target(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        if self.teacher is None:
+            return labels
+        with torch.no_grad():
+            logits: Tensor = self.teacher.eval()(pixels.float())
+        return logits.softmax(dim=1)
 
 
 class _Metrics(lightning.Callback):
@@ -203,6 +225,17 @@ class _Bar(lightning.Callback):
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         self.progress.stop()
+
+
+@contextmanager
+def _threads(macs: int) -> Iterator[None]:
+    """One thread for steps of few multiply-accumulates: sharing them out takes longer than they do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if macs < _SMALL_STEP else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

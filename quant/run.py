@@ -54,7 +54,8 @@ def quantize(
         bits: such as `w8a8`, or `w4a4,conv1=w8a8` (`fireline.quant.bits`).
         source: where the float weights come from.
         images: how many images to calibrate on.
-        tuning: quantization-aware training after calibration, on `data`; None for calibration alone.
+        tuning: quantization-aware training after calibration, on `data`, towards what the float network says; None
+            for calibration alone.
         seed: chooses the calibration images, and random weights.
 
     Raises:
@@ -68,7 +69,7 @@ def quantize(
     calibrate(folded, twin, training.subset(images, seed))
     if tuning is not None:
         test = load(data, "test", run.architecture.input)
-        fit(twin, training, test, tuning, out / QAT_METRICS, f"quantized {precision}")
+        fit(twin, training, test, tuning, out / QAT_METRICS, f"quantized {precision}", teacher=folded)
     run = replace(
         run,
         classes=run.classes or _class_names(training.classes, run.architecture.classes),
