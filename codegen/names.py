@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 # Scopes that exporters add and no engineer wrote.
-_NOISE = {"act_quant", "activation_impl", "export_handler", "quant", "features", "module"}
+_NOISE = {"act_quant", "activation_impl", "export_handler", "expand_act", "quant", "features", "module"}
 _LONGEST = 48
 
 
