@@ -124,10 +124,19 @@ def engine(name: str, graph: Graph, model: Path, project: Path | None, scratch: 
 
 def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
     """The run's project, or one made in `scratch`: the integers are the same for every device and folding."""
+    from fireline.codegen.devices import device
     from fireline.codegen.project import write_project
     from fireline.codegen.simple_folding import simple_plan
 
     if (model / "project").is_dir():
         return model / "project"
-    write_project(simple_plan(graph), scratch / "project")
+    write_project(simple_plan(graph, device("xcu250"), 300.0), scratch / "project")
     return scratch / "project"
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", help="Labelled data.  [default: what the run was calibrated on]")
+@click.option("--limit", type=click.IntRange(min=1), help="Use only that many test images.")
+def report(run: Path, data: str | None, limit: int | None) -> None:
+    """Evaluate a run on labelled data and write its report.html."""

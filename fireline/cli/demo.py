@@ -1,0 +1,45 @@
+"""`fireline demo`: the main job on the embedded digits, from nothing to verified firmware and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fireline.cli.evaluate import evaluate_run, print_evaluation
+from fireline.cli.hardware import load_graph, resource_lines
+
+PRESET, DATA, BITS, DEVICE = "digits", "digits", "w6a6", "xc7z020"
+FLOAT_EPOCHS, QUANTIZED_EPOCHS = 20, 5
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/demo"), show_default=True, help="Run folder."
+)
+def demo(out: Path) -> None:
+    """Train, quantize, export, generate, C-simulate, compare and report a small SqueezeNet on handwritten digits."""
+    import fireline
+    from fireline.codegen.summary import summary
+    from fireline.model.run import train_run
+    from fireline.model.train import Recipe
+    from fireline.quant.run import quantize
+
+    click.echo(f"1/5  train {PRESET} in float")
+    train_run(PRESET, DATA, out, Recipe(epochs=FLOAT_EPOCHS))
+    click.echo(f"2/5  quantize to {BITS}: calibrate, train, export QONNX")
+    tuning = Recipe(epochs=QUANTIZED_EPOCHS, learning_rate=1e-3)
+    quantize(PRESET, out, data=DATA, bits=BITS, tuning=tuning)
+    click.echo(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
+    plan = fireline.generate(load_graph(out), device=DEVICE, out=out / "project", force=True)
+    click.echo("4/5  compile the C-simulation, run every engine on all test images")
+    evaluation = evaluate_run(out, DATA)
+    click.echo("5/5  report")
+    click.echo("")
+    print_evaluation(evaluation)
+    result = summary(plan)
+    click.echo(f"\n{DEVICE} at {plan.clock_mhz:g} MHz: {result.frames_per_second:,.0f} frames/s planned")
+    for line in resource_lines(result):
+        click.echo(f"  {line}")
+    click.echo(f"\nproject  {out / 'project'}\nreport   {out / 'report.html'}")
+    evaluation.verification.require_exact()
