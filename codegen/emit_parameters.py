@@ -74,6 +74,12 @@ def accumulator_type(node: Conv2d, x: IntType) -> IntType:
     return IntType.holding(min(-1, *ends), max(ends))
 
 
+def product_bits(weight: IntType, x: IntType) -> int:
+    """Bits of a signed type that holds every product."""
+    ends = [a * b for a in (weight.min, weight.max) for b in (x.min, x.max)]
+    return IntType.holding(min(-1, *ends), max(ends)).bits
+
+
 def cpp_type(type: IntType) -> str:
     """The C++ type of integers of `type`."""
     return int_type(type.bits, type.signed)
@@ -149,6 +155,8 @@ def _conv2d(node: Conv2d, folding: Folding, source: Tensor) -> tuple[dict[str, s
         "kSimd": folding.simd,
         "kRows": folding.rows,
         "kTerms": terms,
+        "kShared": folding.packed,
+        "kSpacing": product_bits(node.weight_type, source.type),
         "kFolds": folds,
         "kWeightBits": node.weight_type.bits,
         "kWeightSigned": int(node.weight_type.signed),

@@ -1,7 +1,7 @@
 // A Fire module: squeeze, then two expansions side by side, then their concatenation.
 //
-// The 3x3 branch answers a line of pixels later than the 1x1 branch; the streams that absorb this, the two behind the
-// fork and the two before the concatenation, are declared here with their depths from the plan.
+// The 3x3 branch answers a line of pixels later than the 1x1 branch; the streams that absorb this, the one in front of
+// each expansion and the two in front of the concatenation, are declared here with their depths from the plan.
 #ifndef FIRELINE_FIRE_H_
 #define FIRELINE_FIRE_H_
 
@@ -29,14 +29,14 @@ void fire(Stream<Token<typename L::Squeeze::Input, L::Squeeze::kSimd>>& input,
 
     FL_DATAFLOW
     FL_STREAM(2, squeezed, S::name(), "", Token<typename S::Output, S::kPe>);
-    FL_STREAM(L::kSqueezed1x1Depth, squeezed1x1, A::name(), ".in", Token<typename S::Output, S::kPe>);
-    FL_STREAM(L::kSqueezed3x3Depth, squeezed3x3, B::name(), ".in", Token<typename S::Output, S::kPe>);
-    FL_STREAM(2, resized1x1, A::name(), ".resized", Token<typename S::Output, A::kSimd>);
-    FL_STREAM(2, resized3x3, B::name(), ".resized", Token<typename S::Output, B::kSimd>);
-    FL_STREAM(L::kExpanded1x1Depth, expanded1x1, A::name(), "", Token<typename A::Output, A::kPe>);
-    FL_STREAM(L::kExpanded3x3Depth, expanded3x3, B::name(), "", Token<typename B::Output, B::kPe>);
-    FL_STREAM(2, joined1x1, A::name(), ".out", Token<typename L::Output, L::kLanes>);
-    FL_STREAM(2, joined3x3, B::name(), ".out", Token<typename L::Output, L::kLanes>);
+    FL_STREAM(2, squeezed1x1, A::name(), ".in", Token<typename S::Output, S::kPe>);
+    FL_STREAM(2, squeezed3x3, B::name(), ".in", Token<typename S::Output, S::kPe>);
+    FL_STREAM(L::kSqueezed1x1Depth, resized1x1, A::name(), ".resized", Token<typename S::Output, A::kSimd>);
+    FL_STREAM(L::kSqueezed3x3Depth, resized3x3, B::name(), ".resized", Token<typename S::Output, B::kSimd>);
+    FL_STREAM(2, expanded1x1, A::name(), "", Token<typename A::Output, A::kPe>);
+    FL_STREAM(2, expanded3x3, B::name(), "", Token<typename B::Output, B::kPe>);
+    FL_STREAM(L::kExpanded1x1Depth, joined1x1, A::name(), ".out", Token<typename L::Output, L::kLanes>);
+    FL_STREAM(L::kExpanded3x3Depth, joined3x3, B::name(), ".out", Token<typename L::Output, L::kLanes>);
 
     mvu<S, SqueezeRule>(input, squeezed, squeeze_rom, squeeze_bias);
     fork<kSqueezed / S::kPe>(squeezed, squeezed1x1, squeezed3x3);

@@ -1,4 +1,5 @@
-// Products in DSP slices or in look-up tables, as the plan says; the same integers either way.
+// Products in DSP slices or in look-up tables, alone or several in one DSP slice, as the plan says: always the same
+// integers.
 #ifndef FIRELINE_MULTIPLY_H_
 #define FIRELINE_MULTIPLY_H_
 
@@ -25,6 +26,32 @@ Wide multiply(Lut, const W w, const X x) {
     FL_BIND_OP(product, mul, fabric)
     return product;
 }
+
+// COUNT products with the same x from one multiplication: the weights stand SPACING bits apart in one operand, so that
+// the products stand SPACING bits apart in the result. A negative product borrows one from the next, which is given back.
+template <int COUNT, int SPACING, int WEIGHT_BITS, class W, class X>
+void multiply_shared(const W (&weights)[COUNT], const X x, std::int64_t (&products)[COUNT]) {
+    FL_INLINE
+    using Packed = Int<(COUNT - 1) * SPACING + WEIGHT_BITS + 1>;
+    using Product = Int<COUNT * SPACING + 2>;
+    Packed packed = 0;
+    for (int i = 0; i < COUNT; ++i) packed += operand<Packed>(Packed(weights[i])) * (std::int64_t(1) << (i * SPACING));
+    const auto product = operand<Product>(packed) * operand<Product>(x);
+    FL_BIND_OP(product, mul, dsp)
+    std::int64_t rest = static_cast<std::int64_t>(Product(product));
+    for (int i = 0; i < COUNT; ++i) {
+        products[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(rest) << (64 - SPACING)) >> (64 - SPACING);
+        rest = (rest >> SPACING) + (rest >> (SPACING - 1) & 1);
+    }
+}
+
+// Shared multiplications are for hardware. A native build forms the same products one by one, which vectorises; the
+// ap_int and the checked build share as hardware does.
+#if defined(FL_AP_INT) || defined(FL_CHECKED)
+constexpr bool kShares = true;
+#else
+constexpr bool kShares = false;
+#endif
 
 }  // namespace fl
 

@@ -13,9 +13,19 @@
 
 namespace fl {
 
-// acc[p] += sum over s of weight[p][s] * x[s]. The two loop orders are one adder tree in hardware.
+// acc[p] += sum over s of weight[p][s] * x[s], in three orders: the first two are one and the same adder tree in
+// hardware, of which a compiler vectorises one or the other; in the third, `kShared` outputs share a DSP slice.
+struct TermsInner {};
+struct OutputsInner {};
+struct SharedProducts {};
+
+template <class L>
+using LoopOrder = typename std::conditional<
+    kShares && (L::kShared > 1), SharedProducts,
+    typename std::conditional<terms_are_inner<L>(), TermsInner, OutputsInner>::type>::type;
+
 template <class L, class Rom>
-void multiply_accumulate(std::true_type, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
+void multiply_accumulate(TermsInner, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
                          const Token<typename L::Input, L::kTerms>& x) {
     FL_INLINE
     for (int p = 0; p < L::kPe; ++p) {
@@ -28,18 +38,49 @@ void multiply_accumulate(std::true_type, typename L::Accumulator (&acc)[L::kPe],
 }
 
 template <class L, class Rom>
-void multiply_accumulate(std::false_type, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
+void multiply_accumulate(OutputsInner, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
                          const Token<typename L::Input, L::kTerms>& x) {
     FL_INLINE
-    typename L::Accumulator sum[L::kPe] = {};
+    using Wide = typename L::Accumulator;
+    Wide sum[L::kPe];
     FL_PARTITION(sum, 1)
     FL_LANES
+    for (int p = 0; p < L::kPe; ++p) sum[p] = 0;
+    Operand<Wide, typename L::Input> wide[L::kTerms];
+    FL_PARTITION(wide, 1)
+    FL_LANES
+    for (int s = 0; s < L::kTerms; ++s) wide[s] = x.lane[s];
     for (int s = 0; s < L::kTerms; ++s) {
         FL_LANES
         for (int p = 0; p < L::kPe; ++p)
-            sum[p] += multiply<typename L::Accumulator>(typename L::Multiplier(), weight<L>(rom, row, p, s), x.lane[s]);
+            sum[p] += multiply<Wide>(typename L::Multiplier(), weight<L>(rom, row, p, s), wide[s]);
     }
     FL_LANES
+    for (int p = 0; p < L::kPe; ++p) acc[p] += sum[p];
+}
+
+template <class L, class Rom>
+void multiply_accumulate(SharedProducts, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
+                         const Token<typename L::Input, L::kTerms>& x) {
+    FL_INLINE
+    typename L::Accumulator sum[L::kPe];
+    FL_PARTITION(sum, 1)
+    for (int p = 0; p < L::kPe; ++p) sum[p] = 0;
+    for (int first = 0; first < L::kPe; first += L::kShared) {
+        for (int s = 0; s < L::kTerms; ++s) {
+            typename L::Weight weights[L::kShared];
+            std::int64_t products[L::kShared];
+            FL_PARTITION(weights, 1)
+            FL_PARTITION(products, 1)
+            for (int i = 0; i < L::kShared; ++i) {
+                weights[i] = 0;
+                if (first + i < L::kPe) weights[i] = weight<L>(rom, row, first + i, s);
+            }
+            multiply_shared<L::kShared, L::kSpacing, L::kWeightBits>(weights, x.lane[s], products);
+            for (int i = 0; i < L::kShared; ++i)
+                if (first + i < L::kPe) sum[first + i] += products[i];
+        }
+    }
     for (int p = 0; p < L::kPe; ++p) acc[p] += sum[p];
 }
 
@@ -63,10 +104,10 @@ void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<type
                     const int fold = group * kGroupFolds + group_fold;
                     if (group_fold == 0) window[step] = windows.read();
                     if (step == 0) {
+                        FL_LANES
                         for (int p = 0; p < L::kPe; ++p) acc[p] = bias[fold][p];
                     }
-                    multiply_accumulate<L>(std::integral_constant<bool, terms_are_inner<L>()>(), acc, rom,
-                                           fold * kSteps + step, window[step]);
+                    multiply_accumulate<L>(LoopOrder<L>(), acc, rom, fold * kSteps + step, window[step]);
                     if (step == kSteps - 1) output.write(requantize<R>(acc, fold));
                 }
             }

@@ -30,6 +30,7 @@ template <class R, class T, int LANES>
 Token<typename R::Output, LANES> requantize(const T (&acc)[LANES], const int fold) {
     FL_INLINE
     Token<typename R::Output, LANES> result;
+    FL_LANES
     for (int lane = 0; lane < LANES; ++lane) result.lane[lane] = requantize<R>(acc[lane], fold, lane);
     return result;
 }

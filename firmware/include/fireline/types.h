@@ -32,11 +32,9 @@ using Int = ap_int<BITS>;
 template <int BITS>
 using UInt = ap_uint<BITS>;
 
-// An operand of a product whose result has type Wide: ap_int products widen by themselves.
+// The type of an operand of a product whose result has type Wide: ap_int products widen by themselves.
 template <class Wide, class T>
-T operand(const T value) {
-    return value;
-}
+using Operand = T;
 
 }  // namespace fl
 
@@ -75,9 +73,7 @@ template <int BITS>
 using UInt = Checked<BITS, false>;
 
 template <class Wide, class T>
-std::int64_t operand(const T value) {
-    return value;
-}
+using Operand = std::int64_t;
 
 #else
 
@@ -89,9 +85,7 @@ template <int BITS>
 using UInt = Int<BITS + 1>;
 
 template <class Wide, class T>
-Wide operand(const T value) {
-    return static_cast<Wide>(value);
-}
+using Operand = Wide;
 
 #endif
 
@@ -100,6 +94,11 @@ Wide operand(const T value) {
 #endif
 
 namespace fl {
+
+template <class Wide, class T>
+Operand<Wide, T> operand(const T value) {
+    return static_cast<Operand<Wide, T>>(value);
+}
 
 // What a stream carries: `LANES` neighbouring channels of one pixel.
 template <class T, int LANES>
