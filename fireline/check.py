@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -15,17 +17,24 @@ from fireline.graph import (
     GlobalAvgPool2d,
     Graph,
     Input,
+    Lookup,
     MaxPool2d,
     Node,
-    Requantize,
     Rescale,
+    Rule,
     Shape,
+    Tensor,
+    Thresholds,
+    per_channel,
     reachable_range,
     window_count,
 )
 
 # Node names become file names and C++ identifiers.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+# A table of this many input bits is one 36-Kbit memory of 9-bit outputs.
+MAX_LOOKUP_BITS = 12
 
 
 def check_graph(graph: Graph) -> None:
@@ -75,12 +84,14 @@ def _check_node(node: Node, sources: list[Node]) -> None:
             for end in (x[0].type.min, x[0].type.max):
                 _expect_holds(node.output.type, end * height * width, end * height * width)
         case Concat():
-            if len({(t.shape[1:], t.type, t.scale, t.zero_point) for t in x}) != 1:
+            if len(
+                {(t.shape[1:], t.type, t.zero_point) for t in x}
+            ) != 1 or node.output.scale != joined_scale(x):
                 raise FirelineError(
                     f"inputs differ in size, type or scale: {'; '.join(map(_describe, sources))}"
                 )
             _expect_shape(node, (sum(t.shape[0] for t in x), *x[0].shape[1:]))
-            _expect_same_values(node, x[0].type, sources[0])
+            _expect_holds(node.output.type, x[0].type.min, x[0].type.max)
         case Add():
             if x[0].shape != x[1].shape:
                 raise FirelineError(f"inputs differ in shape: {x[0].shape} and {x[1].shape}")
@@ -91,6 +102,23 @@ def _check_node(node: Node, sources: list[Node]) -> None:
         case Rescale():
             _expect_shape(node, x[0].shape)
             _check_requantize(node.requantize, node, x[0].type)
+        case Lookup():
+            _expect_shape(node, x[0].shape)
+            if x[0].type.bits > MAX_LOOKUP_BITS or node.table.ndim != 2:
+                raise FirelineError(
+                    f"a table of {x[0].type} cannot be", hint=f"at most {MAX_LOOKUP_BITS} bits"
+                )
+            if len(node.table) not in (1, node.output.shape[0]) or node.table.shape[1] != 1 << x[0].type.bits:
+                raise FirelineError(
+                    f"a table {node.table.shape} for {node.output.shape[0]} channels of {x[0].type}"
+                )
+            _expect_holds(node.output.type, int(node.table.min()), int(node.table.max()))
+
+
+def joined_scale(parts: Sequence[Tensor]) -> tuple[Fraction, ...]:
+    """The scale of a concatenation: one where all are equal, else one per channel."""
+    scales = [scale for part in parts for scale in per_channel(part.scale, part.shape[0])]
+    return tuple(scales[:1]) if len(set(scales)) == 1 else tuple(scales)
 
 
 def add_range(mult: tuple[int, int], a: IntType, b: IntType) -> tuple[int, int]:
@@ -110,10 +138,6 @@ def _check_conv2d(node: Conv2d, source: Node) -> None:
         )
     if node.bias.shape != (out_channels,):
         raise FirelineError(f"{node.bias.shape} biases for {out_channels} output channels")
-    if len(x.scale) != 1:
-        raise FirelineError(
-            "the input of a convolution has one scale per channel", hint="give it one per tensor"
-        )
     _check_windows((kernel[0], kernel[1]), node.stride, node.padding)
     _expect_shape(node, _windowed(out_channels, x.shape, (kernel[0], kernel[1]), node.stride, node.padding))
     _expect_holds(node.weight_type, int(node.weight.min()), int(node.weight.max()))
@@ -141,17 +165,18 @@ def _windowed(
     return (channels, height, width)
 
 
-def _check_requantize(requantize: Requantize | None, node: Node, accumulator: IntType) -> None:
-    if requantize is None:
+def _check_requantize(rule: Rule | None, node: Node, accumulator: IntType) -> None:
+    if rule is None:
         _expect_holds(node.output.type, accumulator.min, accumulator.max)
         return
-    if requantize.mult.size not in (1, node.output.shape[0]):
-        raise FirelineError(f"{requantize.mult.size} requantizers for {node.output.shape[0]} channels")
-    _expect_holds(node.output.type, requantize.low, requantize.high)
+    rows = len(rule.steps if isinstance(rule, Thresholds) else rule.mult)
+    if rows not in (1, node.output.shape[0]):
+        raise FirelineError(f"{rows} requantizers for {node.output.shape[0]} channels")
+    _expect_holds(node.output.type, rule.low, rule.high)
+    if isinstance(rule, Thresholds):
+        return
     largest = max(-accumulator.min, accumulator.max)
-    peak = max(
-        abs(int(m)) * largest + abs(int(a)) for m, a in zip(requantize.mult, requantize.add, strict=True)
-    )
+    peak = max(abs(int(m)) * largest + abs(int(a)) for m, a in zip(rule.mult, rule.add, strict=True))
     if peak >= 1 << 62:
         raise FirelineError(f"acc * mult + add reaches {peak}, which is over 62 bits", hint="use fewer bits")
 

@@ -83,6 +83,35 @@ class Requantize:
 
 
 @dataclass(frozen=True)
+class Thresholds:
+    """Maps an accumulator to an output integer by comparing it with every step: for what no line computes exactly.
+
+    `low + (number of steps[c] that are <= sign[c] * acc)`. The arrays have one row per tensor or one per channel; the
+    steps of a row are in order.
+    """
+
+    low: int
+    sign: IntArray  # (rows,), 1 or -1
+    steps: IntArray  # (rows, steps)
+
+    def __post_init__(self) -> None:
+        if self.steps.ndim != 2 or not len(self.steps) or self.sign.shape != (len(self.steps),):
+            raise FirelineError("thresholds have one sign for each row of steps")
+        if not np.isin(self.sign, (-1, 1)).all():
+            raise FirelineError("the signs of thresholds are 1 and -1")
+        if (self.steps[:, 1:] < self.steps[:, :-1]).any():
+            raise FirelineError("the steps of a threshold are not in order")
+
+    @property
+    def high(self) -> int:
+        """Highest output."""
+        return self.low + self.steps.shape[1]
+
+
+Rule = Requantize | Thresholds
+
+
+@dataclass(frozen=True)
 class Input:
     """Quantized pixels: a real value x enters as `clamp(round(x / scale) + zero_point)`, rounding half to even.
 
@@ -114,7 +143,7 @@ class Conv2d:
     padding: Padding
     groups: int
     accumulator: IntType
-    requantize: Requantize | None
+    requantize: Rule | None
     kind: Literal["conv2d"] = "conv2d"
 
 
@@ -164,7 +193,7 @@ class Add:
     output: Tensor
     mult: tuple[int, int]
     accumulator: IntType
-    requantize: Requantize | None
+    requantize: Rule | None
     kind: Literal["add"] = "add"
 
 
@@ -176,11 +205,23 @@ class Rescale:
     source: str | None
     inputs: tuple[int]
     output: Tensor
-    requantize: Requantize
+    requantize: Rule
     kind: Literal["rescale"] = "rescale"
 
 
-Node = Input | Conv2d | MaxPool2d | GlobalAvgPool2d | Concat | Add | Rescale
+@dataclass(frozen=True)
+class Lookup:
+    """`table[c][x - lowest x]`: any function of an integer of few bits. One row per tensor or one per channel."""
+
+    name: str
+    source: str | None
+    inputs: tuple[int]
+    output: Tensor
+    table: IntArray  # (rows, 2**bits of the input)
+    kind: Literal["lookup"] = "lookup"
+
+
+Node = Input | Conv2d | MaxPool2d | GlobalAvgPool2d | Concat | Add | Rescale | Lookup
 
 
 def window_count(size: int, kernel: int, stride: int, before: int, after: int) -> int:

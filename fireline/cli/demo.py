@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fireline.cli.evaluate import evaluate_run, print_evaluation
+from fireline.cli.evaluate import evaluate, print_evaluation, read_source
 from fireline.cli.hardware import load_graph, resource_lines
 
 PRESET, DATA, BITS, DEVICE = "digits", "digits", "w6a6", "xc7z020"
@@ -31,9 +31,10 @@ def demo(out: Path) -> None:
     tuning = Recipe(epochs=QUANTIZED_EPOCHS, learning_rate=1e-3)
     quantize(PRESET, out, data=DATA, bits=BITS, tuning=tuning)
     click.echo(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
-    plan = fireline.generate(load_graph(out), device=DEVICE, out=out / "project", force=True)
+    graph = load_graph(out)
+    plan = fireline.generate(graph, device=DEVICE, out=out / "project", force=True)
     click.echo("4/5  compile the C-simulation, run every engine on all test images")
-    evaluation = evaluate_run(out, DATA)
+    evaluation = evaluate(graph, out, read_source(graph, None, DATA, None))
     click.echo("5/5  report")
     click.echo("")
     print_evaluation(evaluation)

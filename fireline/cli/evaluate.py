@@ -1,63 +1,174 @@
-"""A run on a labelled data set: every engine, compared integer by integer, and what each gets right."""
+"""Run every engine of a model on images: compared integer by integer, and what each gets right."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 import numpy.typing as npt
 
-from fireline.cli.check import BATCH, engine
-from fireline.cli.hardware import load_graph
 from fireline.cli.progress import progress_bar
+from fireline.errors import FirelineError
 
 if TYPE_CHECKING:
+    from fireline.graph import Graph
     from fireline.model.data import ImageSet
+    from fireline.sim.engines import Engine, Images, Integers
     from fireline.sim.verify import Verification
+
+BATCH = 16  # images that are in memory at once
+WITNESSES = ("brevitas", "qonnx", "csim")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images to run: an array, or a data set with labels."""
+
+    images: Images | None = None
+    data: ImageSet | None = None
+
+    def __len__(self) -> int:
+        return len(self.images) if self.images is not None else len(self.data or ())
+
+    def parts(self) -> Iterator[Images]:
+        """The images, a few at a time."""
+        from fireline.sim.integer import batches
+
+        if self.images is not None:
+            yield from batches(self.images, BATCH)
+        elif self.data is not None:
+            yield from (pixels for pixels, _ in self.data.batches(BATCH))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a report is made of."""
+    """What became of a source of images."""
 
+    source: Source
     verification: Verification
-    data: ImageSet
-    float_logits: npt.NDArray[np.float32]  # (N, classes)
+    float_logits: npt.NDArray[np.float32] | None  # (N, classes); None without a float network
 
-    def scores(self) -> dict[str, npt.NDArray[np.generic]]:
+    def scores(self) -> dict[str, npt.NDArray[Any]]:
         """`(N, classes)` scores of float and of every engine, by name."""
         engines = {e.name: e.outputs.reshape(len(e.outputs), -1) for e in self.verification.engines}
-        return {"float": self.float_logits, **engines}
+        return engines if self.float_logits is None else {"float": self.float_logits, **engines}
+
+    def as_json(self) -> dict[str, Any]:
+        """What `fireline verify --json` prints: the verification, and top-1 and top-5 where there are labels."""
+        from fireline.model.evaluate import accuracy
+
+        content = self.verification.as_json()
+        if self.source.data is not None:
+            results = {
+                name: accuracy(scores, self.source.data.labels) for name, scores in self.scores().items()
+            }
+            content["accuracy"] = {name: {"top1": a.top1, "top5": a.top5} for name, a in results.items()}
+        return content
 
 
-def evaluate_run(run: Path, data: str, limit: int | None = None) -> Evaluation:
-    """Run all engines of a run folder with a project on the test images of `data`."""
+def read_source(graph: Graph, inputs: Path | None, data: str | None, limit: int | None) -> Source:
+    """Images from a .npy file or a data set, no more than `limit`."""
     from fireline.model.data import load
-    from fireline.model.run import load_float
-    from fireline.quant.witness import float_trace
-    from fireline.sim.engines import Images, Integers, simulator
+    from fireline.sim.verify import load_images
+
+    if (inputs is None) == (data is None):
+        raise FirelineError("name the images with --inputs FILE.npy or with --data DATA")
+    if inputs is not None:
+        return Source(images=load_images(str(inputs))[:limit])
+    images = load(str(data), "test", graph.input.output.shape)
+    return Source(data=images.subset(limit) if limit else images)
+
+
+def is_run(model: Path) -> bool:
+    """Whether `model` is a run folder with a quantized network in it."""
+    return (model / "twin.pt").exists()
+
+
+def evaluate(
+    graph: Graph,
+    model: Path,
+    source: Source,
+    names: Sequence[str] = (),
+    project: Path | None = None,
+    observe: Callable[[Mapping[str, Integers], Mapping[str, npt.NDArray[np.float32]]], None] | None = None,
+) -> Evaluation:
+    """Run the simulator, the engines `names` and, in a run folder, the float network.
+
+    Args:
+        graph: lowered from `model`.
+        model: a run folder, a QONNX file or a saved graph.
+        source: the images.
+        names: of `WITNESSES`; none means all that the model has, "simulator" alone none of them.
+        project: the project to C-simulate; the run's own, or one made for the purpose, if None.
+        observe: is shown the simulator's trace and the float trace (empty without a float network) of every part.
+    """
+    from fireline.sim.engines import simulator
     from fireline.sim.verify import verify
 
-    graph = load_graph(run)
-    images = load(data, "test", graph.input.output.shape)
-    images = images.subset(limit) if limit else images
-    network = load_float(run)
+    chosen = names or [name for name in WITNESSES if name != "brevitas" or is_run(model)]
+    floating = float_tracer(model) if is_run(model) and (source.data is not None or observe) else None
     logits: list[npt.NDArray[np.float32]] = []
-    with tempfile.TemporaryDirectory() as scratch, progress_bar("verify", len(images)) as advance:
-        witnesses = [engine(name, graph, run, None, Path(scratch)) for name in ("brevitas", "qonnx", "csim")]
+    with tempfile.TemporaryDirectory() as scratch, progress_bar("verify", len(source)) as advance:
+        witnesses = [engine(n, graph, model, project, Path(scratch)) for n in chosen if n != "simulator"]
+        done = 0
 
-        def observe(part: Images, trace: Mapping[str, Integers]) -> None:
-            logits.append(float_trace(network, part)["logits"])
-            advance(sum(map(len, logits)))
+        def watch(part: Images, trace: Mapping[str, Integers]) -> None:
+            nonlocal done
+            reals = floating(part) if floating else {}
+            if floating:
+                logits.append(reals["logits"])
+            if observe:
+                observe(trace, reals)
+            done += len(part)
+            advance(done)
 
-        parts = (pixels for pixels, _ in images.batches(BATCH))
-        verification = verify(graph, simulator(graph), witnesses, parts, observe=observe)
-    return Evaluation(verification, images, np.concatenate(logits))
+        verification = verify(graph, simulator(graph), witnesses, source.parts(), observe=watch)
+    return Evaluation(source, verification, np.concatenate(logits) if logits else None)
+
+
+def float_tracer(run: Path) -> Callable[[Images], Mapping[str, npt.NDArray[np.float32]]]:
+    """The float network of a run, as a function from images to its values by tensor name."""
+    from fireline.model.run import load_float
+    from fireline.quant.witness import float_trace
+
+    network = load_float(run)
+    return lambda images: float_trace(network, images)
+
+
+def engine(name: str, graph: Graph, model: Path, project: Path | None, scratch: Path) -> Engine:
+    """The witness `name` for `graph`, which was lowered from `model`."""
+    from fireline.sim import engines
+
+    match name:
+        case "brevitas":
+            from fireline.quant.run import load_twin
+            from fireline.quant.witness import brevitas_trace
+
+            twin = load_twin(model)
+            return engines.real_valued(graph, name, lambda images: brevitas_trace(twin, images))
+        case "qonnx":
+            if model.suffix == ".npz":
+                raise FirelineError("a saved graph has no QONNX file to execute", node=str(model))
+            return engines.qonnx_executor(graph, model / "model.onnx" if model.is_dir() else model)
+        case _:
+            return engines.csim(graph, project or own_project(graph, model, scratch))
+
+
+def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
+    """The run's project, or one made in `scratch`: the integers are the same for every device and folding."""
+    from fireline.codegen.devices import device
+    from fireline.codegen.project import write_project
+    from fireline.codegen.simple_folding import simple_plan
+
+    if (model / "project").is_dir():
+        return model / "project"
+    write_project(simple_plan(graph, device("xcu250"), 300.0), scratch / "project")
+    return scratch / "project"
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -65,17 +176,25 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from fireline.cli.tables import print_table
     from fireline.model.evaluate import accuracy
 
-    results = {e.name: e for e in evaluation.verification.engines}
+    data, verification = evaluation.source.data, evaluation.verification
+    results = {e.name: e for e in verification.engines}
     rows = []
     for name, scores in evaluation.scores().items():
-        top1 = accuracy(scores, evaluation.data.labels).top1
         one = results.get(name)
         compared = (
             (one.mismatches, one.values, one.tensors, f"{one.seconds:.1f}") if one else ("", "", "", "")
         )
-        rows.append((name, f"{top1:.2%}", *compared))
-    print_table(["engine", "top-1", "mismatches", "integers compared", "tensors", "seconds"], rows)
+        right = accuracy(scores, data.labels) if data is not None else None
+        rows.append(
+            (
+                name,
+                *((f"{right.top1:.2%}", f"{right.top5:.2%}") if right else ()),
+                *compared,
+                f"{one.seconds:.1f}" if one else "",
+            )
+        )
+    head = ("top-1", "top-5") if data is not None else ()
+    print_table(["engine", *head, "mismatches", "integers", "tensors", "seconds"], rows)
     click.echo(
-        f"{evaluation.verification.images} images of {evaluation.data.name}; "
-        f"{evaluation.verification.mismatches} mismatches between the exact engines"
+        f"{verification.images} images; {verification.mismatches} mismatches between the exact engines"
     )
