@@ -150,11 +150,12 @@ def _names(network: Network) -> dict[str, str]:
 
 def _load(network: Network, arrays: Mapping[str, npt.NDArray[np.float32]], path: Path) -> None:
     expected = network.state_dict()
+    missing = [name for name in expected if name not in arrays]
+    if missing:
+        raise FirelineError(
+            "this weight is not in the file", node=f"{path}: {missing[0]}", hint="another preset?"
+        )
     for name, tensor in expected.items():
-        if name not in arrays:
-            raise FirelineError(
-                "this weight is not in the file", node=f"{path}: {name}", hint="another preset?"
-            )
         if arrays[name].shape != tuple(tensor.shape):
             raise FirelineError(
                 f"the file has {arrays[name].shape}, the network {tuple(tensor.shape)}",

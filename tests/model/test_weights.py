@@ -102,16 +102,18 @@ def test_bad_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "file", "top1", "top5"),
     [
-        ("squeezenet1_1", "squeezenet1_1_torchvision", 0.645, 0.859),
-        ("squeezenet1_1", "squeezenet1_1_caffe", 0.618, 0.829),
-        ("squeezenet1_0", "squeezenet1_0_deepcompression", 0.609, 0.839),
+        ("squeezenet1_1", "squeezenet1_1_torchvision", 0.53, 0.80),
+        ("squeezenet1_1", "squeezenet1_1_caffe", 0.53, 0.74),
+        ("squeezenet1_0", "squeezenet1_0_deepcompression", 0.50, 0.78),
     ],
 )
-def test_published_weights_reach_their_accuracy(
+def test_published_weights_on_photographs(
     name: str, file: str, top1: float, top5: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    # Of all 1000 photographs they get 64.5/85.9, 61.8/82.9 and 60.9/83.9 %; these are the same on 100 of them. One
+    # image may go the other way on a machine that sums in another order.
     folder = photographs(tmp_path_factory)
     network = import_weights(preset(name), PRETRAINED / f"{file}.npz")
-    data = load(str(folder), "test", (3, 224, 224))
+    data = load(str(folder), "test", (3, 224, 224)).subset(100)
     reached = accuracy(logits(network, data), data.labels)
-    assert (round(reached.top1, 3), round(reached.top5, 3)) == (top1, top5)
+    assert (reached.top1, reached.top5) == pytest.approx((top1, top5), abs=0.011)

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+from fireline.errors import FirelineError
+from fireline.model.evaluate import logits
+from fireline.quant.bits import parse_precision
+from fireline.quant.calibrate import best_exponents, calibrate
+from fireline.quant.twin import activations, build_twin, convolutions, unquantized
+from tests.quant.shared import noise, tiny_twin
+
+
+def test_the_exponent_is_the_one_with_the_least_error() -> None:
+    values = torch.randn(3, 400, generator=torch.Generator().manual_seed(0)) * torch.tensor(
+        [[0.01], [1.0], [300.0]]
+    )
+    chosen = best_exponents(values, -7, 7)
+
+    def error(exponent: int, row: int) -> float:
+        scale = 2.0**exponent
+        return float(((values[row] / scale).round().clamp(-7, 7) * scale - values[row]).square().sum())
+
+    for row in range(3):
+        assert chosen[row] == min(range(-20, 20), key=lambda exponent: error(exponent, row))
+
+
+def test_rows_of_zeros_and_lower_bounds() -> None:
+    values = torch.tensor([[0.0, 0.0], [1.0, -1.0], [0.25, 0.25]])
+    assert best_exponents(values, -127, 127).tolist()[0] in (-8, -6)
+    assert best_exponents(torch.zeros(2, 3), -127, 127).tolist() == [0, 0]
+    assert (best_exponents(values, -127, 127, least=torch.full((3,), 2.0).double()) >= 2).all()
+
+
+def test_every_scale_is_a_power_of_two_and_pixels_are_raw() -> None:
+    _, twin = tiny_twin("w5a6")
+    for path, module in activations(twin):
+        mantissa, _ = np.frexp(float(module.act_quant.scale()))
+        assert mantissa == 0.5, path
+    for path, conv in convolutions(twin):
+        mantissas, _ = np.frexp(conv.quant_weight().scale.detach().numpy())
+        assert (mantissas == 0.5).all(), path
+        assert int(conv.quant_weight().bit_width) == 5
+    quantizers = dict(activations(twin))
+    assert float(quantizers["pixels"].act_quant.scale()) == 1
+    assert float(quantizers["centred"].act_quant.scale()) == 2**-7
+    assert int(quantizers["centred"].act_quant.bit_width()) == 8
+
+
+def test_more_bits_follow_the_float_network_more_closely() -> None:
+    errors = []
+    for bits in ("w4a4", "w6a6", "w8a8", "w12a12"):
+        network, twin = tiny_twin(bits)
+        errors.append(np.abs(logits(network, noise()) - logits(twin, noise())).max())
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < errors[0] / 50
+
+
+def test_zeros_stay_zeros() -> None:
+    network, _ = tiny_twin()
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if name.endswith("weight"):
+                value[value.abs() < value.abs().median()] = 0
+        network.conv1.weight[2] = 0  # a channel pruned away
+    twin = build_twin(network, parse_precision("w6a6"))
+    calibrate(network, twin, noise())
+    originals = dict(network.named_modules())
+    for path, conv in convolutions(twin):
+        zeros = originals[path].weight == 0
+        assert zeros.any()
+        assert (conv.quant_weight().value[zeros] == 0).all(), path
+
+
+def test_calibration_is_deterministic() -> None:
+    (_, first), (_, second) = tiny_twin("w4a4"), tiny_twin("w4a4")
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_a_twins_weights_without_quantization() -> None:
+    network, twin = tiny_twin()
+    again = unquantized(twin)
+    assert torch.equal(again.conv1.weight, network.conv1.weight)
+
+
+def test_layers_may_have_bits_of_their_own() -> None:
+    _, twin = tiny_twin("w4a4,fire2=w6a5,conv10=w8a8")
+    bits = {path: int(conv.quant_weight().bit_width) for path, conv in convolutions(twin)}
+    assert (bits["conv1"], bits["fire2.squeeze"], bits["fire3.squeeze"], bits["conv10"]) == (4, 6, 4, 8)
+    steps = {path: int(module.act_quant.bit_width()) for path, module in activations(twin)}
+    assert (steps["conv1_act"], steps["fire2.expand_act"], steps["conv10_act"]) == (4, 5, 8)
+
+
+def test_no_images_and_weights_that_are_no_numbers() -> None:
+    network, twin = tiny_twin()
+    with pytest.raises(FirelineError, match="no images"):
+        calibrate(network, twin, noise(0))
+    with torch.no_grad():
+        network.conv1.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(FirelineError, match="not finite"):
+        calibrate(network, twin, noise())

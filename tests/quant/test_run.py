@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fireline.errors import FirelineError
+from fireline.model.data import load
+from fireline.model.evaluate import accuracy, logits
+from fireline.model.presets import preset
+from fireline.model.run import load_float, train_run
+from fireline.model.train import Recipe
+from fireline.quant.run import Source, export_run, load_twin, quantize
+from fireline.quant.witness import brevitas_trace
+from tests.model.shared import PRETRAINED, photographs
+
+
+def test_a_run_from_random_weights(tmp_path: Path) -> None:
+    run = quantize("digits", tmp_path, data="digits", bits="w4a6", source=Source(random=True), images=20)
+    assert run.weights == "random, seed 0"
+    assert run.calibration == "20 images of digits"
+    first = (tmp_path / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").unlink()
+    assert export_run(tmp_path).read_bytes() == first
+
+
+def test_a_loaded_twin_is_the_twin(tmp_path: Path) -> None:
+    quantize("digits", tmp_path, data="digits", source=Source(random=True), images=20, tuning=Recipe(1, 1e-3))
+    images = load("digits", "test").read(range(3))
+    once, again = (brevitas_trace(load_twin(tmp_path), images) for _ in range(2))
+    assert all(np.array_equal(once[name], again[name]) for name in once)
+
+
+def test_steps_that_are_missing(tmp_path: Path) -> None:
+    with pytest.raises(FirelineError, match="there are no weights of digits"):
+        quantize("digits", tmp_path, data="digits")
+    with pytest.raises(FirelineError, match="not a run folder"):
+        load_twin(tmp_path)
+    train_run("digits", "digits", tmp_path, Recipe(1))
+    with pytest.raises(FirelineError, match="nothing is quantized"):
+        load_twin(tmp_path)
+    with pytest.raises(FirelineError, match="this run is of digits, not cifar_e4"):
+        quantize("cifar_e4", tmp_path, data="digits")
+    (tmp_path / "float.pt").write_bytes(b"hello")
+    with pytest.raises(FirelineError, match="damaged"):
+        load_float(tmp_path)
+
+
+@pytest.mark.slow
+def test_digits_after_fine_tuning_are_within_a_point(tmp_path: Path) -> None:
+    trained = train_run("digits", "digits", tmp_path, Recipe(30))
+    assert trained.float_accuracy is not None
+    quantize("digits", tmp_path, data="digits", bits="w6a6", tuning=Recipe(10, 1e-3))
+    test = load("digits", "test")
+    reached = accuracy(logits(load_twin(tmp_path), test), test.labels)
+    assert reached.top1 >= trained.float_accuracy.top1 - 0.01
+
+
+@pytest.mark.slow
+def test_photographs_after_calibration_alone(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = str(photographs(tmp_path_factory))
+    source = Source(PRETRAINED / "squeezenet1_1_torchvision.npz")
+    quantize("squeezenet1_1", tmp_path, data=folder, source=source, images=40)
+    data = load(folder, "test", preset("squeezenet1_1").input).subset(60, seed=1)
+    ours, theirs = logits(load_twin(tmp_path), data), logits(load_float(tmp_path), data)
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() > 0.85
