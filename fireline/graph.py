@@ -119,7 +119,9 @@ class Input:
     """
 
     name: str
-    source: str  # the tensor of the QONNX file that holds the same values
+    source: (
+        str  # the tensor of the QONNX file that holds the same values; "" if none does in the order (C, H, W)
+    )
     output: Tensor
     inputs: tuple[()] = ()
     kind: Literal["input"] = "input"
