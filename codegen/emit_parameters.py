@@ -17,6 +17,7 @@ from fireline.graph import (
     Conv2d,
     GlobalAvgPool2d,
     Input,
+    Lookup,
     MaxPool2d,
     Node,
     Padding,
@@ -118,6 +119,14 @@ def _struct(plan: Plan, index: int) -> Struct:
         case Rescale():
             types = {"Input": cpp_type(sources[0].type), "Output": cpp_type(node.output.type)}
             values = _whole(node.output) | {"kLanes": folding.pe}
+        case Lookup():
+            types = {"Input": cpp_type(sources[0].type), "Output": cpp_type(node.output.type)}
+            values = _whole(node.output) | {
+                "kLanes": folding.pe,
+                "kTableFolds": node.output.shape[0] // folding.pe if len(node.table) > 1 else 1,
+                "kEntries": node.table.shape[1],
+                "kLowest": sources[0].type.min,
+            }
         case Concat():
             raise AssertionError("a concatenation has no parameters")
     return Struct(identifier(node.name), describe(plan, node), types, constants(values), node.name)
@@ -191,10 +200,10 @@ def _fire(plan: Plan, fire: Fire) -> Struct:
     types["Output"] = cpp_type(nodes[fire.concat].output.type)
     values = {
         "kLanes": plan.foldings[fire.concat].pe,
-        "kSqueezed1x1Depth": plan.depth(fire.expand1x1, 0),
-        "kSqueezed3x3Depth": plan.depth(fire.expand3x3, 0),
-        "kExpanded1x1Depth": plan.depth(fire.concat, 0),
-        "kExpanded3x3Depth": plan.depth(fire.concat, 1),
+        "kExpand1x1Depth": plan.depth(fire.expand1x1, 0),
+        "kExpand3x3Depth": plan.depth(fire.expand3x3, 0),
+        "kConcat1x1Depth": plan.depth(fire.concat, 0),
+        "kConcat3x3Depth": plan.depth(fire.concat, 1),
     }
     node = nodes[fire.concat]
     source = tensor_text(nodes[nodes[fire.squeeze].inputs[0]].output)

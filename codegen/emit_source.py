@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from fireline.codegen.cpp_names import identifier
 from fireline.codegen.emit_parameters import cpp_type, describe, tensor_text
-from fireline.codegen.fires import is_pointwise
+from fireline.codegen.emit_weights import has_constants
+from fireline.codegen.fires import Fire, is_pointwise
 from fireline.codegen.memory import Storage
 from fireline.codegen.plan import Plan
 from fireline.codegen.stages import Design, Fork, Process, Stage, Stream
-from fireline.graph import Concat, Node
+from fireline.graph import Concat, Conv2d, Lookup, Node
 
 # Vitis's names for where a weight memory lies; a mixed one is left to the tool.
 ROM_RESOURCES: dict[Storage, str] = {"lut": "lutram", "bram": "bram", "uram": "uram"}
@@ -37,35 +38,24 @@ def token(stream: Stream) -> str:
 def layer(plan: Plan, stage: Stage) -> Layer:
     """The function of one stage."""
     graph = plan.graph
-    node = graph.nodes[stage.nodes[-1]]
     inputs = ["input"] if len(stage.inputs) == 1 else [f"input{i}" for i in range(len(stage.inputs))]
-    parameters = [
-        f"fl::Stream<{token(stream)}>& {name}" for stream, name in zip(stage.inputs, inputs, strict=True)
+    streams = zip((*stage.inputs, stage.output), (*inputs, "output"), strict=True)
+    parameters = [f"fl::Stream<{token(stream)}>& {name}" for stream, name in streams]
+    memories = [i for i in stage.nodes if isinstance(graph.nodes[i], Conv2d)]
+    pragmas = [
+        f"FL_BIND_STORAGE(weights::{identifier(graph.nodes[i].name)}::rom, rom_1p, {resource})"
+        for i in memories
+        if (resource := ROM_RESOURCES.get(plan.foldings[i].rom))
     ]
-    parameters.append(f"fl::Stream<{token(stage.output)}>& output")
-    holders = [
-        graph.nodes[i].name for i in stage.nodes if graph.nodes[i].kind in ("conv2d", "add", "rescale")
-    ]
-    memories = [
-        (graph.nodes[i].name, ROM_RESOURCES.get(plan.foldings[i].rom))
-        for i in stage.nodes
-        if graph.nodes[i].kind == "conv2d"
-    ]
-    pragmas = tuple(
-        f"FL_BIND_STORAGE(weights::{identifier(name)}::rom, rom_1p, {resource})"
-        for name, resource in memories
-        if resource
-    )
-    comment = describe(graph.nodes and plan, node) if not stage.fire else _fire_comment(plan, stage)
-    signature = f"void {identifier(stage.name)}({', '.join(parameters)})"
+    node = graph.nodes[stage.nodes[-1]]
     return Layer(
-        stage.name,
-        comment,
-        _header(node, stage),
-        tuple(holders),
-        pragmas,
-        signature,
-        _call(plan, stage, inputs),
+        name=stage.name,
+        comment=_fire_comment(plan, stage.fire) if stage.fire else describe(plan, node),
+        header=_kernel(node, stage),
+        weights=tuple(sorted(holder.name for holder in _holders(plan, stage))),
+        pragmas=tuple(pragmas),
+        signature=f"void {identifier(stage.name)}({', '.join(parameters)})",
+        call=_call(plan, stage, inputs),
     )
 
 
@@ -91,41 +81,44 @@ def local_streams(made: Design) -> list[dict[str, str | int]]:
     ]
 
 
-def _fire_comment(plan: Plan, stage: Stage) -> str:
-    assert stage.fire
+def _fire_comment(plan: Plan, fire: Fire) -> str:
     nodes = plan.graph.nodes
-    ends = nodes[nodes[stage.fire.squeeze].inputs[0]], nodes[stage.fire.squeeze], nodes[stage.fire.concat]
+    ends = nodes[nodes[fire.squeeze].inputs[0]], nodes[fire.squeeze], nodes[fire.concat]
     return "fire: " + " -> ".join(tensor_text(node.output) for node in ends)
 
 
-def _header(node: Node, stage: Stage) -> str:
+def _kernel(node: Node, stage: Stage) -> str:
+    """The function of the library that does the work, which is in a header of that name."""
     if stage.fire:
         return "fire"
     return "mvu" if is_pointwise(node) else node.kind
 
 
+def _holders(plan: Plan, stage: Stage) -> list[Node]:
+    """The nodes of a stage that have constants."""
+    return [node for node in (plan.graph.nodes[i] for i in stage.nodes) if has_constants(node)]
+
+
 def _call(plan: Plan, stage: Stage, inputs: list[str]) -> str:
     graph = plan.graph
     node = graph.nodes[stage.nodes[-1]]
-    name = identifier(stage.name)
     if isinstance(node, Concat) and not stage.fire:
         _, height, width = node.output.shape
-        lanes = stage.output.lanes
-        folds = [graph.nodes[i].output.shape[0] // lanes for i in node.inputs]
+        folds = [graph.nodes[i].output.shape[0] // stage.output.lanes for i in node.inputs]
         numbers = ", ".join(map(str, (height * width, sum(folds), *folds)))
         return f"fl::concat<{numbers}>({', '.join(['output', *inputs])})"
-    holders = [
-        identifier(graph.nodes[i].name)
-        for i in stage.nodes
-        if graph.nodes[i].kind in ("conv2d", "add", "rescale")
-    ]
-    types = [f"params::{name}", *(f"weights::{holder}::Requantize" for holder in holders)]
-    arguments = [*inputs, "output"]
-    for i in stage.nodes:
-        if graph.nodes[i].kind == "conv2d":
-            holder = identifier(graph.nodes[i].name)
-            arguments += [f"weights::{holder}::rom", f"weights::{holder}::bias"]
-    return f"fl::{_header(node, stage)}<{', '.join(types)}>({', '.join(arguments)})"
+    types, arguments = [f"params::{identifier(stage.name)}"], [*inputs, "output"]
+    for holder in _holders(plan, stage):
+        space = f"weights::{identifier(holder.name)}"
+        match holder:
+            case Conv2d():
+                types.append(f"{space}::Requantize")
+                arguments += [f"{space}::rom", f"{space}::bias"]
+            case Lookup():
+                arguments.append(f"{space}::table")
+            case _:
+                types.append(f"{space}::Requantize")
+    return f"fl::{_kernel(node, stage)}<{', '.join(types)}>({', '.join(arguments)})"
 
 
 def _arguments(streams: list[str]) -> str:

@@ -17,7 +17,7 @@ from fireline.codegen.cpp_names import identifier
 from fireline.codegen.emit_data import default_images, element, manifest, write_data
 from fireline.codegen.emit_parameters import describe, parameter_structs, tensor_text
 from fireline.codegen.emit_source import call, layer, local_streams
-from fireline.codegen.emit_weights import node_constants
+from fireline.codegen.emit_weights import has_constants, node_constants
 from fireline.codegen.plan import Plan
 from fireline.codegen.stages import Design, design
 from fireline.files import new_folder
@@ -73,8 +73,8 @@ def _sources(made: Design) -> dict[str, str]:
     for item in layers:
         texts[f"src/layers/{item.name}.cpp"] = _render("layer.cpp", common, layer=item, label=item.name)
     for index, node in enumerate(graph.nodes):
-        constants = node_constants(plan, index)
-        if constants:
+        if has_constants(node):
+            constants = node_constants(plan, index)
             texts[f"src/weights/{node.name}.h"] = _render(
                 "weights.h",
                 common,

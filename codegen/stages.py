@@ -128,9 +128,9 @@ class _Designer:
     def _produce(self, index: int) -> Stream:
         """The stream behind node `index`."""
         node = self.graph.nodes[index]
-        readers = self._readers(index)
-        depth = self.plan.depth(*readers[0]) if len(readers) == 1 else DEFAULT_DEPTH
-        return Stream(node.name, node.output.type, stream_lanes(self.plan, index), depth, node.name)
+        readers, lanes = self._readers(index), stream_lanes(self.plan, index)
+        depth = self._depth(readers[0], lanes) if len(readers) == 1 else DEFAULT_DEPTH
+        return Stream(node.name, node.output.type, lanes, depth, node.name)
 
     def _fork(self, index: int, stream: Stream) -> None:
         """Give every reader of node `index` its stream."""
@@ -139,7 +139,11 @@ class _Designer:
         if len(readers) > 1:
             copies = tuple(
                 Stream(
-                    self._name(index, reader[0]), stream.type, stream.lanes, self.plan.depth(*reader), None
+                    self._name(index, reader[0]),
+                    stream.type,
+                    stream.lanes,
+                    self._depth(reader, stream.lanes),
+                    None,
                 )
                 for reader in readers
             )
@@ -155,9 +159,14 @@ class _Designer:
         if stream.lanes == lanes:
             return stream
         source = self.graph.nodes[index].inputs[position]
-        resized = Stream(self._name(source, index, "resized"), stream.type, lanes, DEFAULT_DEPTH, None)
+        depth = self.plan.depth(index, position)
+        resized = Stream(self._name(source, index, "resized"), stream.type, lanes, depth, None)
         self.processes.append(Resize(stream, resized, _values(self.graph.nodes[source].output)))
         return resized
+
+    def _depth(self, reader: tuple[int, int], lanes: int) -> int:
+        """Depth of a stream of `lanes` towards `reader`: the plan's, unless a resize follows."""
+        return self.plan.depth(*reader) if self.plan.foldings[reader[0]].simd == lanes else DEFAULT_DEPTH
 
     def _readers(self, index: int) -> list[tuple[int, int]]:
         return [

@@ -58,7 +58,8 @@ void line_buffer(Stream<Token<typename L::Input, L::kSimd>>& input,
     }
 
     int rest = L::kInHeight * kRow - kFill;  // tokens still to come
-    int top = (L::kBufferRows - L::kPadTop % L::kBufferRows) % L::kBufferRows;  // buffer row of a window's top
+    // The row of the buffer that holds the top of a window.
+    int top = (L::kBufferRows - L::kPadTop % L::kBufferRows) % L::kBufferRows;
     for (int y = 0; y < L::kOutHeight; ++y) {
         int due = rest < kStrideRows ? rest : kStrideRows;
         rest -= due;

@@ -1,8 +1,10 @@
-// Accumulator to output: clamp(round((acc * mult + add) / 2^shift)), rounding half to even.
+// Accumulator to output, by one of two methods that a rule R names.
 //
-// R holds the rule: `mult`, `add` and `shift` of a fold and a lane (constants where they are the same for every
-// channel, so that a power-of-two scale needs no multiplier), `kLow` and `kHigh`, and a type Wide that holds every
-// intermediate value.
+// ByScale: clamp(round((acc * mult + add) / 2^shift)), rounding half to even. `mult`, `add` and `shift` of a fold and a
+// lane are constants where they are the same for every channel, so that a power-of-two scale needs no multiplier; Wide
+// holds every intermediate value.
+//
+// ByThresholds: kLow plus the number of steps that sign * acc reaches.
 #ifndef FIRELINE_REQUANTIZE_H_
 #define FIRELINE_REQUANTIZE_H_
 
@@ -11,8 +13,11 @@
 
 namespace fl {
 
+struct ByScale {};
+struct ByThresholds {};
+
 template <class R, class T>
-typename R::Output requantize(const T acc, const int fold, const int lane) {
+typename R::Output requantize(ByScale, const T acc, const int fold, const int lane) {
     FL_INLINE
     using Wide = typename R::Wide;
     const int shift = R::shift(fold, lane);
@@ -22,7 +27,18 @@ typename R::Output requantize(const T acc, const int fold, const int lane) {
     const Wide rounded = shift == 0 ? value : Wide(Wide(value + below_half + odd) >> shift);
     const Wide low = R::kLow;
     const Wide high = R::kHigh;
-    return static_cast<typename R::Output>(rounded < low ? low : rounded > high ? high : rounded);
+    const Wide at_least_low = rounded < low ? low : rounded;
+    return static_cast<typename R::Output>(at_least_low > high ? high : at_least_low);
+}
+
+template <class R, class T>
+typename R::Output requantize(ByThresholds, const T acc, const int fold, const int lane) {
+    FL_INLINE
+    using Wide = typename R::Wide;
+    const Wide value = operand<Wide>(acc) * operand<Wide>(R::sign(fold, lane));
+    int result = R::kLow;
+    for (int i = 0; i < R::kSteps; ++i) result += R::step(fold, lane, i) <= value ? 1 : 0;
+    return static_cast<typename R::Output>(result);
 }
 
 // All lanes of a token; `fold` counts tokens within a pixel.
@@ -31,7 +47,8 @@ Token<typename R::Output, LANES> requantize(const T (&acc)[LANES], const int fol
     FL_INLINE
     Token<typename R::Output, LANES> result;
     FL_LANES
-    for (int lane = 0; lane < LANES; ++lane) result.lane[lane] = requantize<R>(acc[lane], fold, lane);
+    for (int lane = 0; lane < LANES; ++lane)
+        result.lane[lane] = requantize<R>(typename R::Method(), acc[lane], fold, lane);
     return result;
 }
 

@@ -63,7 +63,7 @@ typename L::Weight weight(const PackedRom<L>& rom, const int row, const int p, c
 }  // namespace fl
 
 #ifdef __SYNTHESIS__
-#define FL_ROM(L, variable, packed) \
+#define FL_ROM(L, variable, packed)            \
     const fl::PackedRom<L>& variable = packed; \
     FL_RESHAPE(packed, 2)
 #else
