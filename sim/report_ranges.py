@@ -1,0 +1,105 @@
+"""What the numbers do, as rows of the report: noise, activation ranges, weight ranges and accumulators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from fireline.fixed import IntType
+from fireline.graph import Conv2d, Graph
+from fireline.sim.report_format import decibel, percent, width
+from fireline.sim.statistics import NodeStatistics, clamp_of, naive_accumulator
+
+
+@dataclass(frozen=True)
+class Noise:
+    """SQNR of one node."""
+
+    node: str
+    type: str
+    sqnr: str
+    bar: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of a type's range that is used: a bar from `left`, `bar` long, in percent; `zero` is where 0 lies."""
+
+    low: int
+    high: int
+    type: str
+    bits: int
+    left: str
+    bar: str
+    zero: str
+
+
+@dataclass(frozen=True)
+class Activations:
+    """The range of one node's integers; shares at the clamp's ends only where values beyond are cut off."""
+
+    node: str
+    span: Span
+    clamped: str
+    zeros: str
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights and accumulator of one convolution."""
+
+    node: str
+    span: Span
+    accumulator: int
+    naive: int
+    saved: int
+
+
+def noises(graph: Graph, statistics: Sequence[NodeStatistics]) -> list[Noise]:
+    """Every node with a float activation."""
+    known = [(one.name, one.sqnr) for one in statistics if one.sqnr is not None]
+    top = max((sqnr for _, sqnr in known if isfinite(sqnr)), default=1.0)
+    types = {node.name: str(node.output.type) for node in graph.nodes}
+    return [Noise(name, types[name], decibel(sqnr), width(sqnr / max(top, 1.0))) for name, sqnr in known]
+
+
+def activations(graph: Graph, statistics: Sequence[NodeStatistics]) -> list[Activations]:
+    """Every node that was observed."""
+    nodes = {node.name: node for node in graph.nodes}
+    rows = []
+    for one in statistics:
+        node = nodes[one.name]
+        # At the low end of an unsigned range lie the zeros of a ReLU, which are no saturation.
+        clamped = one.at_high + (one.at_low if clamp_of(node)[0] < node.output.zero_point else 0.0)
+        rows.append(
+            Activations(
+                one.name, span(one.low, one.high, node.output.type), percent(clamped, 2), percent(one.zeros)
+            )
+        )
+    return rows
+
+
+def weights(graph: Graph) -> list[Weights]:
+    """Every convolution."""
+    rows = []
+    for node in graph.nodes:
+        if isinstance(node, Conv2d):
+            naive = naive_accumulator(node, graph.nodes[node.inputs[0]].output.type).bits
+            used = span(int(node.weight.min()), int(node.weight.max()), node.weight_type)
+            rows.append(Weights(node.name, used, node.accumulator.bits, naive, naive - node.accumulator.bits))
+    return rows
+
+
+def span(low: int, high: int, type: IntType) -> Span:
+    """The range `low` to `high` within `type`."""
+    whole = type.max - type.min + 1
+    return Span(
+        low,
+        high,
+        str(type),
+        IntType.holding(low, high).bits,
+        width((low - type.min) / whole),
+        width((high - low + 1) / whole),
+        width(-type.min / whole),
+    )
