@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil
 
 from fireline.codegen.fires import is_pointwise
 from fireline.codegen.memory import (
@@ -19,6 +19,7 @@ from fireline.codegen.memory import (
     rom,
     rom_luts,
 )
+from fireline.codegen.multipliers import adder_tree, product_dsps, products
 from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
 from fireline.codegen.window import buffer_rows, fill_pixels, rest_pixels
 from fireline.graph import (
@@ -28,21 +29,21 @@ from fireline.graph import (
     GlobalAvgPool2d,
     Graph,
     Input,
+    Lookup,
     MaxPool2d,
     Node,
     Requantize,
     Rescale,
+    Rule,
     Shape,
+    Thresholds,
 )
-
-# DSP48E1 and DSP48E2 multiply 18 by at least 25 signed bits (UG479, UG579).
-DSP_OPERANDS = (18, 25)
 
 # State machine, counters and stream handshakes of one process.
 CONTROL = Resources(lut=60, ff=60)
 
-# AXI DMA, interconnect and resets around the network on a Zynq part.
-SHELL = Resources(lut=6000, lutram=600, ff=8000, bram18=8)
+# AXI DMA (both ways, simple mode), two interconnects and resets around the network on a Zynq part (PG021, PG059).
+SHELL = Resources(lut=4000, lutram=400, ff=6000, bram18=6)
 
 
 @dataclass(frozen=True)
@@ -131,20 +132,20 @@ def parts(plan: Plan, index: int) -> list[Part]:
     graph, node, folding = plan.graph, plan.graph.nodes[index], plan.foldings[index]
     result = core_parts(graph, node, folding)
     for position, source in enumerate(node.inputs):
-        result += stream_parts(graph, source, plan.foldings[source], plan.depth(index, position))
+        bits = graph.nodes[source].output.type.bits
+        result.append(stream_part(plan.depth(index, position), folding.simd * bits))
         if plan.foldings[source].pe != folding.simd:
-            bits = graph.nodes[source].output.type.bits
+            result.append(stream_part(DEFAULT_DEPTH, plan.foldings[source].pe * bits))
             result.append(
                 Part("adapter", narrow_side(plan.foldings[source].pe, bits) + wide_side(folding.simd, bits))
             )
     return result
 
 
-def stream_parts(graph: Graph, source: int, folding: Folding, depth: int = DEFAULT_DEPTH) -> list[Part]:
-    """The stream behind node `source`, towards one of its readers."""
-    width = folding.pe * graph.nodes[source].output.type.bits
+def stream_part(depth: int, width: int) -> Part:
+    """A stream of `depth` tokens of `width` bits."""
     place: Storage = "lut" if depth <= DEFAULT_DEPTH or fifo_is_lut(depth, width) else "bram"
-    return [Part("fifo", fifo(depth, width), depth, width, place)]
+    return Part("fifo", fifo(depth, width), depth, width, place)
 
 
 def narrow_side(pe: int, bits: int) -> Resources:
@@ -185,42 +186,15 @@ def core_parts(graph: Graph, node: Node, folding: Folding) -> list[Part]:
             wide = node.accumulator.bits
             scaled = sum(0 if m & (m - 1) == 0 else wide for m in map(abs, node.mult))
             adders = Part("adders", Resources(lut=(wide + scaled) * pe, ff=wide * pe))
-            return [control, adders, *_requantize_parts(node.requantize, wide, node, pe)]
+            return [control, adders, *_rule_parts(node.requantize, wide, node, pe)]
         case Rescale():
             wide = graph.nodes[node.inputs[0]].output.type.bits
-            return [control, *_requantize_parts(node.requantize, wide, node, pe)]
+            return [control, *_rule_parts(node.requantize, wide, node, pe)]
+        case Lookup():
+            words = (1 << graph.nodes[node.inputs[0]].output.type.bits) * max(1, len(node.table) // pe)
+            return [control, *[_rom_part("table", words, bits)] * pe]
         case Input():
             return [control, Part("axi stream", Resources(lut=40 + bits * pe, ff=80 + 2 * bits * pe))]
-
-
-def product(x_bits: int, w_bits: int) -> Resources:
-    """One product in DSPs; the operands are signed, so one bit more for an unsigned activation."""
-    small, large = sorted((x_bits, w_bits))
-    return Resources(dsp=ceil_div(small, DSP_OPERANDS[0]) * ceil_div(large, DSP_OPERANDS[1]))
-
-
-def packed_products(x_bits: int, w_bits: int) -> int:
-    """Products of weights with one activation that fit one DSP.
-
-    The weights stand `x_bits + w_bits` apart in the wide operand, so that no product reaches into the next but for
-    its sign; the top one needs a bit more for the borrow from below.
-    """
-    if x_bits + 1 > DSP_OPERANDS[0]:
-        return 1
-    return max(1, (DSP_OPERANDS[1] - 1 - w_bits) // (x_bits + w_bits) + 1)
-
-
-def products(x_bits: int, w_bits: int, folding: Folding) -> Resources:
-    """All multipliers of a matrix-vector unit."""
-    terms = folding.simd * folding.rows
-    if folding.multiplier == "lut":
-        return Resources(lut=3 * x_bits * w_bits, ff=x_bits + w_bits) * (folding.pe * terms)
-    if folding.packed == 1:
-        return product(x_bits, w_bits) * (folding.pe * terms)
-    groups = ceil_div(folding.pe, folding.packed)
-    # Every product but the lowest of a DSP takes back the borrow of the one below.
-    borrow = Resources(lut=x_bits + w_bits) * ((folding.pe - groups) * terms)
-    return Resources(dsp=groups * terms) + borrow
 
 
 def weight_rom(node: Conv2d, folding: Folding) -> tuple[int, int]:
@@ -231,59 +205,65 @@ def weight_rom(node: Conv2d, folding: Folding) -> tuple[int, int]:
 
 def _conv2d_parts(graph: Graph, node: Conv2d, folding: Folding) -> list[Part]:
     channels, _, width = graph.nodes[node.inputs[0]].output.shape
-    x_bits, w_bits, acc_bits = (
-        graph.nodes[node.inputs[0]].output.type.bits,
-        node.weight_type.bits,
-        node.accumulator.bits,
-    )
+    x, acc_bits = graph.nodes[node.inputs[0]].output.type, node.accumulator.bits
     pe, terms = folding.pe, folding.simd * folding.rows
     result: list[Part] = []
     if not is_pointwise(node):
         held = buffer_rows(node, graph.nodes[node.inputs[0]].output.shape)
         banks = 1 if folding.rows == 1 else held  # rows read together are memories of their own
         bank = _ram_part(
-            "line buffer", held // banks * width * channels // folding.simd, folding.simd * x_bits
+            "line buffer", held // banks * width * channels // folding.simd, folding.simd * x.bits
         )
         result += [bank] * banks
-        result.append(Part("window control", CONTROL + Resources(lut=terms * x_bits * banks)))
+        result.append(Part("window control", CONTROL + Resources(lut=terms * x.bits * banks)))
     if pe < node.output.shape[0]:
-        result.append(_ram_part("window", window_words(node, folding), terms * x_bits))
+        result.append(_ram_part("window", window_words(node, folding), terms * x.bits))
     depth, bits = weight_rom(node, folding)
     result.append(Part("weights", rom(depth, bits, folding.rom), depth, bits, folding.rom))
-    result.append(Part("multipliers", products(x_bits, w_bits, folding)))
-    tree = adder_tree(terms, x_bits + w_bits) * pe
+    result.append(Part("multipliers", products(x, node.weight_type, folding)))
+    tree = adder_tree(terms, x.bits + node.weight_type.bits) * pe
     if tree or folding.multiplier == "lut":  # one product a cycle accumulates inside its DSP
-        accumulate = Resources(lut=acc_bits * pe, ff=acc_bits * pe)
+        accumulate = Resources(
+            lut=2 * acc_bits * pe, ff=acc_bits * pe
+        )  # an adder, and the bias at the first step
         result.append(Part("adders", Resources(lut=tree, ff=tree) + accumulate))
     depth, bits = node.output.shape[0] // pe, pe * acc_bits
     result.append(_rom_part("biases", depth, bits))
-    return result + _requantize_parts(node.requantize, acc_bits, node, pe)
+    return result + _rule_parts(node.requantize, acc_bits, node, pe)
 
 
-def adder_tree(terms: int, bits: int) -> int:
-    """LUTs of a tree that adds `terms` values of `bits` bits: one LUT for each bit of each adder's result."""
-    result = 0
-    while terms > 1:
-        bits += 1
-        result += terms // 2 * bits
-        terms = ceil_div(terms, 2)
+def _rule_parts(rule: Rule | None, bits: int, node: Node, pe: int) -> list[Part]:
+    """What makes `pe` outputs of `bits`-bit accumulators, and the constants of their channels."""
+    match rule:
+        case Requantize():
+            return _requantize_parts(rule, bits, node, pe)
+        case Thresholds():
+            return _threshold_parts(rule, bits, node, pe)
+        case None:
+            return []
+
+
+def _threshold_parts(rule: Thresholds, bits: int, node: Node, pe: int) -> list[Part]:
+    """A comparator for every step, two bits a LUT, and a counter of those that say yes."""
+    rows, steps = rule.steps.shape
+    lane = Resources(lut=steps * (ceil_div(bits, 2) + 1), ff=steps + node.output.type.bits)
+    result = [Part("thresholds", lane * pe)]
+    if rows > 1:
+        result.append(_rom_part("steps", rows // pe, pe * steps * bits))
     return result
 
 
-def _requantize_parts(rule: Requantize | None, bits: int, node: Node, pe: int) -> list[Part]:
-    """`pe` requantizers of `bits`-bit accumulators, and the constants of their channels."""
-    if rule is None:
-        return []
+def _requantize_parts(rule: Requantize, bits: int, node: Node, pe: int) -> list[Part]:
     wide, lane = bits, Resources()
     multiplier = int(rule.mult.max()).bit_length()
     if multiplier > 1 or int(rule.mult.min()) < 1:
-        lane += product(multiplier + 1, bits)
+        lane += Resources(dsp=product_dsps(multiplier + 1, bits))
         wide += multiplier
     if rule.add.any():
         lane += Resources(lut=wide, ff=wide)
     shifts = int(rule.shift.max() - rule.shift.min())
     if shifts:  # a barrel shifter, two binary places a LUT
-        lane += Resources(lut=wide * ceil(ceil(log2(shifts + 1)) / 2), ff=wide)
+        lane += Resources(lut=wide * ceil_div(shifts.bit_length(), 2), ff=wide)
     # Ties and saturation are wide ANDs and ORs, rounding is an increment, clamping a multiplexer.
     out = node.output.type.bits
     lane += Resources(lut=ceil_div(wide, 3) + 2 * out + 4, ff=2 * out)

@@ -24,14 +24,14 @@ from fireline.codegen.cost import (
     core_parts,
     narrow_side,
     node_cycles,
-    packed_products,
-    stream_parts,
+    stream_part,
     wide_side,
 )
 from fireline.codegen.devices import Device, device
 from fireline.codegen.memory import Resources, Storage
-from fireline.codegen.plan import Folding, Plan
-from fireline.codegen.skew import slack_pixels, stream_depth, stream_depths
+from fireline.codegen.multipliers import packed_products
+from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
+from fireline.codegen.skew import Slack, slack_pixels, stream_depth, stream_depths
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d, Graph, Input, Node
 
@@ -65,11 +65,11 @@ def plan_for(
     *,
     clock_mhz: float | None = None,
     target_fps: float | None = None,
-    packed: bool = False,
+    packed: bool = True,
 ) -> Plan:
     """The plan with the highest frame rate that fits, or the cheapest that reaches `target_fps` frames a second.
 
-    With `packed`, output channels may share a DSP: two 8-bit or three 4-bit products in one.
+    With `packed`, output channels may share a DSP: two 8-bit or three 4-bit products in one multiplication.
 
     Raises:
         DoesNotFitError: no folding fits, or none that reaches the target; the hint says what would.
@@ -96,7 +96,7 @@ def limits(part: Device) -> Counts:
     return np.array([have - shell for have, shell in free], dtype=np.int64)
 
 
-def node_options(graph: Graph, part: Device, *, packed: bool = False) -> list[list[Option]]:
+def node_options(graph: Graph, part: Device, *, packed: bool = True) -> list[list[Option]]:
     """Every way worth considering to build each node: none is worse than another in cycles and all resources."""
     slack = slack_pixels(graph)
     result = []
@@ -109,7 +109,7 @@ def node_options(graph: Graph, part: Device, *, packed: bool = False) -> list[li
     return result
 
 
-def foldings(graph: Graph, node: Node, part: Device, *, packed: bool = False) -> Iterator[Folding]:
+def foldings(graph: Graph, node: Node, part: Device, *, packed: bool = True) -> Iterator[Folding]:
     """Every legal folding of a node, with every choice of multipliers and weight memory."""
     if isinstance(node, Input):
         yield Folding(input_beat(node).channels, input_beat(node).channels)
@@ -118,10 +118,10 @@ def foldings(graph: Graph, node: Node, part: Device, *, packed: bool = False) ->
         channels = [graph.nodes[i].output.shape[0] for i in node.inputs] + [node.output.shape[0]]
         yield from (Folding(pe, pe) for pe in divisors(int(np.gcd.reduce(channels))))
         return
-    x_bits = graph.nodes[node.inputs[0]].output.type.bits
+    shared = packed_products(graph.nodes[node.inputs[0]].output.type, node.weight_type)
     products: list[tuple[Literal["dsp", "lut"], int]] = [("dsp", 1), ("lut", 1)]
-    if packed and packed_products(x_bits, node.weight_type.bits) > 1:
-        products.append(("dsp", packed_products(x_bits, node.weight_type.bits)))
+    if packed and shared > 1:
+        products.append(("dsp", shared))
     # Only Versal's URAM has initial content.
     memories: tuple[Storage, ...] = ("bram", "lut", "uram") if part.family == "versal" else ("bram", "lut")
     heights = sorted({1, int(node.weight.shape[2])})
@@ -218,16 +218,20 @@ def divisors(number: int) -> list[int]:
     return [d for d in range(1, number + 1) if number % d == 0]
 
 
-def _counts(
-    graph: Graph, slack: tuple[tuple[int, ...], ...], index: int, folding: Folding
-) -> tuple[int, ...]:
-    """Resources of a node with this folding: its own, its halves of the width adapters, the streams behind it."""
+def _counts(graph: Graph, slack: Slack, index: int, folding: Folding) -> tuple[int, ...]:
+    """Resources of a node with this folding: its own, the streams it reads, its halves of the width adapters.
+
+    An adapter is counted at both sides even where the widths turn out equal, so that nodes are independent; a plan
+    therefore never needs more than its options say.
+    """
     node = graph.nodes[index]
     pieces = [part.resources for part in core_parts(graph, node, folding)]
-    pieces += [wide_side(folding.simd, graph.nodes[i].output.type.bits) for i in node.inputs]
-    for reader, other in enumerate(graph.nodes):
-        for position in (k for k, i in enumerate(other.inputs) if i == index):
-            depth = stream_depth(graph, slack, reader, position, folding)
-            pieces += [part.resources for part in stream_parts(graph, index, folding, depth)]
-            pieces.append(narrow_side(folding.pe, node.output.type.bits))
+    for position, source in enumerate(node.inputs):
+        bits = graph.nodes[source].output.type.bits
+        depth = stream_depth(graph, slack, index, position, folding)
+        pieces.append(stream_part(depth, folding.simd * bits).resources)
+        pieces.append(wide_side(folding.simd, bits))
+    bits = node.output.type.bits
+    behind = stream_part(DEFAULT_DEPTH, folding.pe * bits).resources + narrow_side(folding.pe, bits)
+    pieces += [behind] * len(graph.users(index))
     return Resources.sum(pieces).counts()

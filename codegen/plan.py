@@ -38,8 +38,9 @@ class Folding:
 class Plan:
     """A graph folded for a device.
 
-    `depths` holds the depth in tokens of the stream behind every input of every node: `depths[i][k]` is that between
-    node `graph.nodes[i].inputs[k]` and node i, before any width adapter. Empty means `DEFAULT_DEPTH` everywhere.
+    `depths` holds the depth of the stream in front of every input of every node: `depths[i][k]` is that of input k of
+    node i, in tokens of its `simd` channels, so behind any width adapter. Empty means `DEFAULT_DEPTH` everywhere; any
+    other stream has `DEFAULT_DEPTH`.
     """
 
     graph: Graph
@@ -57,7 +58,7 @@ class Plan:
             raise FirelineError("a stream holds at least one token")
 
     def depth(self, index: int, position: int) -> int:
-        """Tokens that the stream behind input `position` of node `index` holds."""
+        """Tokens that the stream in front of input `position` of node `index` holds."""
         return self.depths[index][position] if self.depths else DEFAULT_DEPTH
 
 

@@ -1,0 +1,83 @@
+"""Stream depths from the dataflow simulator: as deep as the frame rate needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fireline.codegen.cost import initiation_interval
+from fireline.codegen.plan import DEFAULT_DEPTH, Plan
+from fireline.codegen.skew import squeezed_side
+from fireline.sim.dataflow import DeadlockError, run
+from fireline.sim.processes import WRITE, Fifo, Network, network
+
+UNBOUNDED = 1 << 40
+
+# Images that a rate is measured over: the first ones fill the pipeline.
+FRAMES = 3
+
+
+def fitted(plan: Plan) -> Plan:
+    """`plan` with stream depths that keep its initiation interval.
+
+    The pixels are let in evenly, one image in an initiation interval, and the streams may grow; how far they do is
+    their depth. What happened in that run is a schedule that these depths allow, and processes that start as soon as
+    they can are never later than in any such schedule: so the design with these depths keeps the rate.
+    """
+    design = paced(network(plan), initiation_interval(plan))
+    fifos = tuple(replace(fifo, depth=_free_depth(plan, fifo)) for fifo in design.fifos)
+    timing = run(Network(design.processes, fifos), FRAMES)
+    peaks = {
+        fifo.edge: max(peak, DEFAULT_DEPTH)
+        for fifo, peak in zip(fifos, timing.occupancy, strict=True)
+        if fifo.edge
+    }
+    nodes = enumerate(plan.graph.nodes)
+    return replace(
+        plan, depths=tuple(tuple(peaks[i, k] for k in range(len(node.inputs))) for i, node in nodes)
+    )
+
+
+def minimum_depth(plan: Plan, index: int, position: int, frames: int = FRAMES) -> int:
+    """The smallest depth of the stream at input `position` of node `index` that slows nothing down.
+
+    One entry less, with all other streams as in `plan`, and the images take longer or never end.
+    """
+    design = network(plan)
+    best = run(design, frames).steps[-1][-1]
+
+    def is_enough(depth: int) -> bool:
+        fifos = tuple(replace(f, depth=depth) if f.edge == (index, position) else f for f in design.fifos)
+        try:
+            return bool(run(Network(design.processes, fifos), frames).steps[-1][-1] <= best)
+        except DeadlockError:
+            return False
+
+    low, high = 1, plan.depth(index, position)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle + 1, high)
+    return high
+
+
+def paced(design: Network, interval: int) -> Network:
+    """The same design when its pixels come evenly, an image every `interval` cycles."""
+    source = design.processes[0]
+    tokens = len(source.steps)
+    steps = np.zeros(max(interval, tokens), dtype=np.uint8)
+    steps[np.arange(tokens) * len(steps) // tokens] = WRITE
+    return Network((replace(source, steps=steps), *design.processes[1:]), design.fifos)
+
+
+def _free_depth(plan: Plan, fifo: Fifo) -> int:
+    """Unbounded for a stream whose depth is looked for.
+
+    Where a branch joins another behind a 1x1 convolution that rather lets its input wait, the stream keeps the depth
+    of the plan, one pixel.
+    """
+    if fifo.edge is None:
+        return fifo.depth
+    index, position = fifo.edge
+    joins = len(plan.graph.nodes[index].inputs) > 1
+    return fifo.depth if joins and squeezed_side(plan.graph, index, position) != fifo.edge else UNBOUNDED
