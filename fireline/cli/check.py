@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fireline.cli.evaluate import WITNESSES, evaluate, print_evaluation, read_source
-from fireline.cli.hardware import MODEL, load_graph
+from fireline.cli.hardware import MODEL, load_graph, load_plan
 
 
 @click.command()
@@ -43,7 +43,32 @@ def verify(
     graph = load_graph(model)
     result = evaluate(graph, model, read_source(graph, inputs, data, limit), names, project)
     if as_json:
-        click.echo(json.dumps(result.as_json()))
+        click.echo(json.dumps(result.as_json(graph)))
     else:
-        print_evaluation(result)
+        print_evaluation(result, graph)
+    result.verification.require_exact()
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--data", required=True, help="Labelled images: digits, a CIFAR binary folder or an ImageFolder tree."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Use only that many test images.")
+@click.option(
+    "--engine", "names", multiple=True, type=click.Choice([*WITNESSES, "simulator"]), help="As for verify."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The page.  [default: RUN/report.html]")
+def report(run: Path, data: str, limit: int | None, names: tuple[str, ...], out: Path | None) -> None:
+    """Evaluate a run on labelled data and write one HTML page about it.
+
+    RUN holds a quantized network and the project that `generate` made of it.
+    """
+    from fireline.cli.reporting import report_run
+
+    graph = load_graph(run)
+    page = out or run / "report.html"
+    result = report_run(run, graph, load_plan(run, graph), read_source(graph, None, data, limit), names, page)
+    print_evaluation(result, graph)
+    click.echo(page)
     result.verification.require_exact()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from fireline.cli.evaluate import evaluate, print_evaluation, read_source
-from fireline.cli.hardware import load_graph, resource_lines
+from fireline.cli.evaluate import print_evaluation, read_source
+from fireline.cli.hardware import load_graph, resource_lines, save_plan_options
+from fireline.cli.reporting import report_run
 
 PRESET, DATA, BITS, DEVICE = "digits", "digits", "w6a6", "xc7z020"
 FLOAT_EPOCHS, QUANTIZED_EPOCHS = 20, 5
@@ -33,14 +34,15 @@ def demo(out: Path) -> None:
     click.echo(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
     graph = load_graph(out)
     plan = fireline.generate(graph, device=DEVICE, out=out / "project", force=True)
+    save_plan_options(out, DEVICE, None, None)
     click.echo("4/5  compile the C-simulation, run every engine on all test images")
-    evaluation = evaluate(graph, out, read_source(graph, None, DATA, None))
-    click.echo("5/5  report")
-    click.echo("")
-    print_evaluation(evaluation)
+    page = out / "report.html"
+    evaluation = report_run(out, graph, plan, read_source(graph, None, DATA, None), (), page)
+    click.echo("5/5  report\n")
+    print_evaluation(evaluation, graph)
     result = summary(plan)
     click.echo(f"\n{DEVICE} at {plan.clock_mhz:g} MHz: {result.frames_per_second:,.0f} frames/s planned")
     for line in resource_lines(result):
         click.echo(f"  {line}")
-    click.echo(f"\nproject  {out / 'project'}\nreport   {out / 'report.html'}")
+    click.echo(f"\nproject  {out / 'project'}\nreport   {page}")
     evaluation.verification.require_exact()

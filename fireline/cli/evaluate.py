@@ -18,6 +18,7 @@ from fireline.errors import FirelineError
 if TYPE_CHECKING:
     from fireline.graph import Graph
     from fireline.model.data import ImageSet
+    from fireline.sim.accuracy import EngineAccuracy
     from fireline.sim.engines import Engine, Images, Integers
     from fireline.sim.verify import Verification
 
@@ -53,21 +54,30 @@ class Evaluation:
     verification: Verification
     float_logits: npt.NDArray[np.float32] | None  # (N, classes); None without a float network
 
-    def scores(self) -> dict[str, npt.NDArray[Any]]:
-        """`(N, classes)` scores of float and of every engine, by name."""
-        engines = {e.name: e.outputs.reshape(len(e.outputs), -1) for e in self.verification.engines}
+    def scores(self, graph: Graph) -> dict[str, npt.NDArray[Any]]:
+        """`(N, classes)` scores of float and of every engine, by name; higher is likelier."""
+        from fireline.sim.accuracy import scores
+
+        engines = {e.name: scores(graph, e.outputs) for e in self.verification.engines}
         return engines if self.float_logits is None else {"float": self.float_logits, **engines}
 
-    def as_json(self) -> dict[str, Any]:
-        """What `fireline verify --json` prints: the verification, and top-1 and top-5 where there are labels."""
-        from fireline.model.evaluate import accuracy
+    def accuracies(self, graph: Graph) -> dict[str, EngineAccuracy]:
+        """What float and every engine get right, by name; nothing without labels."""
+        from fireline.sim.accuracy import engine_accuracy
 
+        if self.source.data is None:
+            return {}
+        labels = self.source.data.labels
+        return {name: engine_accuracy(name, scores, labels) for name, scores in self.scores(graph).items()}
+
+    def as_json(self, graph: Graph) -> dict[str, Any]:
+        """What `fireline verify --json` prints: the verification, and top-1 and top-5 where there are labels."""
         content = self.verification.as_json()
-        if self.source.data is not None:
-            results = {
-                name: accuracy(scores, self.source.data.labels) for name, scores in self.scores().items()
+        accuracies = self.accuracies(graph)
+        if accuracies:
+            content["accuracy"] = {
+                name: {"top1": a.top1 / a.images, "top5": a.top5 / a.images} for name, a in accuracies.items()
             }
-            content["accuracy"] = {name: {"top1": a.top1, "top5": a.top5} for name, a in results.items()}
         return content
 
 
@@ -171,29 +181,20 @@ def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
     return scratch / "project"
 
 
-def print_evaluation(evaluation: Evaluation) -> None:
+def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
     """Accuracy and mismatches of every engine as a table."""
     from fireline.cli.tables import print_table
-    from fireline.model.evaluate import accuracy
 
-    data, verification = evaluation.source.data, evaluation.verification
-    results = {e.name: e for e in verification.engines}
-    rows = []
-    for name, scores in evaluation.scores().items():
-        one = results.get(name)
-        compared = (
-            (one.mismatches, one.values, one.tensors, f"{one.seconds:.1f}") if one else ("", "", "", "")
-        )
-        right = accuracy(scores, data.labels) if data is not None else None
-        rows.append(
-            (
-                name,
-                *((f"{right.top1:.2%}", f"{right.top5:.2%}") if right else ()),
-                *compared,
-                f"{one.seconds:.1f}" if one else "",
-            )
-        )
-    head = ("top-1", "top-5") if data is not None else ()
+    verification, accuracies = evaluation.verification, evaluation.accuracies(graph)
+    shares = {n: (f"{a.top1 / a.images:.2%}", f"{a.top5 / a.images:.2%}") for n, a in accuracies.items()}
+    rows: list[tuple[object, ...]] = [
+        ("float", *shares[name], "", "", "", "") for name in shares if name == "float"
+    ]
+    for one in verification.engines:
+        mismatches = "reference" if one is verification.engines[0] else one.mismatches
+        right = shares.get(one.name, ())
+        rows.append((one.name, *right, mismatches, one.values, one.tensors, f"{one.seconds:.1f}"))
+    head = ("top-1", "top-5") if shares else ()
     print_table(["engine", *head, "mismatches", "integers", "tensors", "seconds"], rows)
     click.echo(
         f"{verification.images} images; {verification.mismatches} mismatches between the exact engines"

@@ -12,9 +12,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fireline.codegen.plan import Plan
     from fireline.codegen.summary import Summary
     from fireline.graph import Graph
 
+HARDWARE = "hardware.json"  # in a run folder: what its project was planned for
 MODEL = click.argument("model", type=click.Path(path_type=Path))
 
 
@@ -41,6 +43,28 @@ def load_graph(model: Path) -> Graph:
     if model.suffix == ".npz":
         return Graph.load(model)
     return lower(model / "model.onnx" if model.is_dir() else model)
+
+
+def load_plan(run: Path, graph: Graph) -> Plan:
+    """The plan that `generate` made for a run folder: planning is deterministic, so its options are enough."""
+    from fireline.codegen.folding import plan_for
+    from fireline.errors import FirelineError
+
+    try:
+        options = json.loads((run / HARDWARE).read_text())
+        return plan_for(
+            graph, options["device"], clock_mhz=options["clock_mhz"], target_fps=options["target_fps"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FirelineError("this run has no project yet", node=str(run), hint="fireline generate") from None
+
+
+def save_plan_options(run: Path, device: str, clock_mhz: float | None, target_fps: float | None) -> None:
+    """Keep the options of a run's project for `load_plan`."""
+    from fireline.files import write_whole
+
+    options = {"device": device, "clock_mhz": clock_mhz, "target_fps": target_fps}
+    write_whole(run / HARDWARE, json.dumps(options, indent=2) + "\n")
 
 
 @click.command()
