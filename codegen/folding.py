@@ -22,6 +22,7 @@ from fireline.codegen.axi import input_beat
 from fireline.codegen.cost import (
     SHELL,
     core_parts,
+    lanes,
     narrow_side,
     node_cycles,
     stream_part,
@@ -41,7 +42,25 @@ LOGIC_SHARE = 0.8
 # The integer program may stop this close to the cheapest choice. Whether a choice fits at all is always exact.
 COST_GAP = 0.01
 
+# Lanes that are worth a whole resource of the device.
+LANES = 1000
+
 Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """What a plan may use.
+
+    `packed`: output channels may share a DSP, two 8-bit or three 4-bit products in one multiplication. `loaded`:
+    weights may lie in UltraRAM without initial content, and are streamed in once before the first image.
+    """
+
+    packed: bool = True
+    loaded: bool = False
+
+
+DEFAULT = Freedom()
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,7 @@ class Option:
 
     folding: Folding
     cycles: int
+    lanes: int
     counts: tuple[int, ...]  # of Resources, streams and width adapters at its sides included
 
 
@@ -65,11 +85,9 @@ def plan_for(
     *,
     clock_mhz: float | None = None,
     target_fps: float | None = None,
-    packed: bool = True,
+    freedom: Freedom = DEFAULT,
 ) -> Plan:
     """The plan with the highest frame rate that fits, or the cheapest that reaches `target_fps` frames a second.
-
-    With `packed`, output channels may share a DSP: two 8-bit or three 4-bit products in one multiplication.
 
     Raises:
         DoesNotFitError: no folding fits, or none that reaches the target; the hint says what would.
@@ -79,13 +97,13 @@ def plan_for(
     clock = part.clock_mhz if clock_mhz is None else clock_mhz
     if clock <= 0 or (target_fps is not None and target_fps <= 0):
         raise FirelineError(f"clock {clock} MHz and target {target_fps} frames/s must be above zero")
-    choices, room = node_options(graph, part, packed=packed), limits(part)
+    choices, room = node_options(graph, part, freedom), limits(part)
     interval = shortest_interval(choices, room) if target_fps is None else int(clock * 1e6 / target_fps)
     chosen = None if interval is None else choose(choices, interval, room, cheapest=True)
     if chosen is None:
         from fireline.codegen.refusal import refusal
 
-        raise refusal(graph, part, clock, target_fps, packed=packed)
+        raise refusal(graph, part, clock, target_fps, freedom)
     foldings = tuple(option.folding for option in chosen)
     return Plan(graph, part, clock, foldings, stream_depths(graph, foldings))
 
@@ -96,20 +114,25 @@ def limits(part: Device) -> Counts:
     return np.array([have - shell for have, shell in free], dtype=np.int64)
 
 
-def node_options(graph: Graph, part: Device, *, packed: bool = True) -> list[list[Option]]:
+def node_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[list[Option]]:
     """Every way worth considering to build each node: none is worse than another in cycles and all resources."""
     slack = slack_pixels(graph)
     result = []
     for index, node in enumerate(graph.nodes):
         options = [
-            Option(folding, node_cycles(graph, node, folding), _counts(graph, slack, index, folding))
-            for folding in foldings(graph, node, part, packed=packed)
+            Option(
+                folding,
+                node_cycles(graph, node, folding),
+                lanes(node, folding),
+                _counts(graph, slack, index, folding),
+            )
+            for folding in foldings(graph, node, part, freedom)
         ]
         result.append(pareto(options))
     return result
 
 
-def foldings(graph: Graph, node: Node, part: Device, *, packed: bool = True) -> Iterator[Folding]:
+def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT) -> Iterator[Folding]:
     """Every legal folding of a node, with every choice of multipliers and weight memory."""
     if isinstance(node, Input):
         yield Folding(input_beat(node).channels, input_beat(node).channels)
@@ -120,10 +143,12 @@ def foldings(graph: Graph, node: Node, part: Device, *, packed: bool = True) -> 
         return
     shared = packed_products(graph.nodes[node.inputs[0]].output.type, node.weight_type)
     products: list[tuple[Literal["dsp", "lut"], int]] = [("dsp", 1), ("lut", 1)]
-    if packed and shared > 1:
+    if freedom.packed and shared > 1:
         products.append(("dsp", shared))
-    # Only Versal's URAM has initial content.
-    memories: tuple[Storage, ...] = ("bram", "lut", "uram") if part.family == "versal" else ("bram", "lut")
+    # Only Versal's URAM has initial content; elsewhere what is in it is loaded.
+    memories: tuple[Storage, ...] = ("bram", "lut")
+    if part.uram and (freedom.loaded or part.family == "versal"):
+        memories += ("uram",)
     heights = sorted({1, int(node.weight.shape[2])})
     for pe in divisors(node.output.shape[0] // node.groups):
         for simd, rows in product(divisors(int(node.weight.shape[1])), heights):
@@ -149,8 +174,10 @@ def choose(
     flat, one_each, share = _knapsack(choices, interval, room)
     if not flat:
         return None
+    # Of two choices alike in resources, the one with fewer idle lanes.
+    price = share.sum(axis=1) + np.array([option.lanes for option in flat]) / LANES
     solution = milp(
-        share.sum(axis=1) if cheapest else np.zeros(len(flat)),
+        price if cheapest else np.zeros(len(flat)),
         integrality=np.ones(len(flat)),
         bounds=Bounds(0, 1),
         constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(share.T, -np.inf, 1)],

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from fireline.codegen.devices import Device, devices
-from fireline.codegen.folding import choose, least_overrun, limits, node_options, shortest_interval
+from fireline.codegen.folding import Freedom, choose, least_overrun, limits, node_options, shortest_interval
 from fireline.codegen.memory import Resources
 from fireline.errors import DoesNotFitError
 from fireline.fixed import IntType, frozen_array
@@ -24,10 +24,10 @@ UNITS = {
 
 
 def refusal(
-    graph: Graph, part: Device, clock_mhz: float, target_fps: float | None, *, packed: bool
+    graph: Graph, part: Device, clock_mhz: float, target_fps: float | None, freedom: Freedom
 ) -> DoesNotFitError:
     """The error for a network that does not fit `part`, or not at `target_fps` frames a second."""
-    choices, room = node_options(graph, part, packed=packed), limits(part)
+    choices, room = node_options(graph, part, freedom), limits(part)
     slowest = max(options[-1].cycles for options in choices)
     fastest = max(options[0].cycles for options in choices)
     best = shortest_interval(choices, room)
@@ -53,33 +53,31 @@ def refusal(
         for field, count, available in zip(fields(Resources), used, room, strict=True)
         if count > available
     )
-    ways = [f"weights of {bits} bits" for bits in _enough_bits(graph, part, interval, packed)]
-    ways += [f"device {other.name}" for other in _enough_device(graph, part, interval, packed)]
+    ways = [f"weights of {bits} bits" for bits in _enough_bits(graph, part, interval, freedom)]
+    ways += [f"device {other.name}" for other in _enough_device(graph, part, interval, freedom)]
     return DoesNotFitError(
         f"{wish}: at least {over}", hint=f"would fit: {' or '.join(ways)}" if ways else None
     )
 
 
-def _enough_bits(graph: Graph, part: Device, interval: int, packed: bool) -> list[int]:
+def _enough_bits(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[int]:
     """The widest weights, narrower than they are, with which the network fits; none or one."""
     widest = max(node.weight_type.bits for node in graph.nodes if isinstance(node, Conv2d))
     fits, room = 1, limits(part)
     low, high = 2, widest - 1
     while low <= high:
         bits = (low + high) // 2
-        if choose(node_options(narrowed(graph, bits), part, packed=packed), interval, room) is None:
+        if choose(node_options(narrowed(graph, bits), part, freedom), interval, room) is None:
             high = bits - 1
         else:
             fits, low = bits, bits + 1
     return [fits] if fits > 1 else []
 
 
-def _enough_device(graph: Graph, part: Device, interval: int, packed: bool) -> list[Device]:
+def _enough_device(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[Device]:
     """The smallest larger device on which the network fits; none or one."""
     larger = [other for other in devices().values() if other.lut > part.lut]
-    options = {
-        family: node_options(graph, other, packed=packed) for family, other in _one_each(larger).items()
-    }
+    options = {family: node_options(graph, other, freedom) for family, other in _one_each(larger).items()}
     return [o for o in larger if choose(options[o.family], interval, limits(o)) is not None][:1]
 
 
