@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from fireline.codegen.names import identifier
-from fireline.codegen.onnx_file import OnnxGraph, OnnxNode, constant_value, read
+from fireline.codegen.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
 from fireline.codegen.operations import OPERATIONS
-from fireline.codegen.state import State
-from fireline.codegen.values import Affine, Constant, Pieces
+from fireline.codegen.requantizer import Proof
+from fireline.codegen.state import State, same_order
+from fireline.codegen.values import Activation, Constant, Pieces
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
 
-SUPPORTED_DOMAIN_HINT = "see docs/qonnx.md for what Fireline lowers"
+SUPPORTED_HINT = "see docs/qonnx.md for what Fireline lowers"
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The integer graph of a QONNX file, and how each node's requantization was chosen and proved, by node name."""
+
+    graph: Graph
+    proofs: Mapping[str, Proof]
 
 
 def lower(path: str | PathLike[str], name: str | None = None) -> Graph:
@@ -28,6 +38,11 @@ def lower(path: str | PathLike[str], name: str | None = None) -> Graph:
     Raises:
         FirelineError: the file is broken, not quantized, or has an operation that cannot be lowered exactly.
     """
+    return lower_proved(path, name).graph
+
+
+def lower_proved(path: str | PathLike[str], name: str | None = None) -> Lowered:
+    """As `lower`, with the proofs."""
     onnx = read(Path(path))
     _refuse_unsupported(onnx)
     state = State.of(onnx)
@@ -38,21 +53,30 @@ def lower(path: str | PathLike[str], name: str | None = None) -> Graph:
             raise (
                 error if error.node else FirelineError(error.message, node=node.label, hint=error.hint)
             ) from None
-    return Graph(identifier(name or onnx.name), _finish(state, onnx))
+    graph = Graph(identifier(name or onnx.name), _finish(state, onnx))
+    kept = {node.name for node in graph.nodes}
+    return Lowered(graph, {node: proof for node, proof in state.proofs.items() if node in kept})
 
 
 def _lower_node(state: State, node: OnnxNode) -> None:
     if node.op == "Constant":
         state.values[node.outputs[0]] = Constant(constant_value(node))
-    else:
-        OPERATIONS[node.op](state, node)
+        return
+    operation = OPERATIONS[node.op]
+    if len(node.inputs) < operation.inputs:
+        raise FirelineError(f"{len(node.inputs)} inputs where {operation.inputs} belong")
+    operation.lower(state, node)
 
 
 def _refuse_unsupported(onnx: OnnxGraph) -> None:
-    unknown = [node for node in onnx.nodes if node.op not in OPERATIONS and node.op != "Constant"]
+    unknown = [
+        node.label if node.domain in DOMAINS else f"{node.label} of {node.domain}"
+        for node in onnx.nodes
+        if (node.op not in OPERATIONS and node.op != "Constant") or node.domain not in DOMAINS
+    ]
     if unknown:
-        listed = ", ".join(node.label for node in unknown[:8]) + (", ..." if len(unknown) > 8 else "")
-        raise FirelineError(f"unsupported: {listed}", hint=SUPPORTED_DOMAIN_HINT)
+        listed = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
+        raise FirelineError(f"unsupported: {listed}", hint=SUPPORTED_HINT)
 
 
 def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
@@ -62,11 +86,14 @@ def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
     value = state.values[onnx.output]
     if isinstance(value, Pieces):
         value = state.concat(value, onnx.output)
-    if not isinstance(value, Affine):
+    if not isinstance(value, Activation):
         raise FirelineError("the output does not depend on the input", node=onnx.output)
     value = state.settle(value, onnx.output)
     last = value.index
-    state.nodes[last] = replace(state.nodes[last], source=onnx.output)
+    if last == 0:
+        raise FirelineError("the output is the input, quantized", node=onnx.output)
+    if same_order(value.shape, value.layout):
+        state.nodes[last] = replace(state.nodes[last], source=onnx.output)
     needed: set[int] = set()
     stack = [last]
     while stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,13 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
+from fireline.codegen.values import Layout
 from fireline.errors import FirelineError
 from fireline.graph import Shape
+
+# Where operations may come from. FINN and older Brevitas call QONNX's own domain by other names.
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
+DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", CHANNELS_LAST)
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,50 @@ class OnnxNode:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
+    domain: str = ""
 
     @property
     def label(self) -> str:
         """How messages call this node."""
         return f"{self.op} {self.name or self.outputs[0]}"
+
+    def input(self, position: int) -> str:
+        """The name of an input, '' if it is left out."""
+        return self.inputs[position] if position < len(self.inputs) else ""
+
+    def int(self, name: str, default: int) -> int:
+        """An attribute that is an integer."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int):
+            raise FirelineError(f"attribute {name} is {value!r}, an integer expected")
+        return value
+
+    def float(self, name: str, default: float) -> float:
+        """An attribute that is a number."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, float | int):
+            raise FirelineError(f"attribute {name} is {value!r}, a number expected")
+        return float(value)
+
+    def text(self, name: str, default: str) -> str:
+        """An attribute that is a string."""
+        value = self.attributes.get(name, default)
+        if isinstance(value, bytes):
+            return value.decode(errors="replace")
+        if not isinstance(value, str):
+            raise FirelineError(f"attribute {name} is {value!r}, a string expected")
+        return value
+
+    def ints(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
+        """An attribute that is a list of integers, required if it has no default."""
+        value = self.attributes.get(name, default)
+        if value is None:
+            raise FirelineError(f"attribute {name} is missing")
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+            raise FirelineError(f"attribute {name} is {value!r}, integers expected")
+        if not all(isinstance(item, int) for item in value):
+            raise FirelineError(f"attribute {name} is {list(value)}, integers expected")
+        return tuple(value)
 
 
 @dataclass(frozen=True)
@@ -38,10 +83,15 @@ class OnnxGraph:
 
     name: str
     input: str
-    shape: Shape
+    shape: Shape  # of the input, without the batch, in the order of the file
     output: str
     nodes: tuple[OnnxNode, ...]
     constants: dict[str, npt.NDArray[Any]]
+
+    def shape_in(self, layout: Layout) -> Shape:
+        """The input's (C, H, W) when the file lays it out as `layout`."""
+        a, b, c = self.shape
+        return (c, a, b) if layout == "hwc" else (a, b, c)
 
 
 def read(path: Path) -> OnnxGraph:
@@ -53,25 +103,16 @@ def read(path: Path) -> OnnxGraph:
     where = str(path)
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise FirelineError(f"cannot be read: {error.strerror}", node=where) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FirelineError(f"cannot be read: {reason}", node=where) from None
     try:
-        model = onnx.load_model_from_string(content)
-        graph = model.graph
+        graph = onnx.load_model_from_string(content).graph
         if not graph.node:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)
-        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        nodes = tuple(
-            OnnxNode(
-                node.op_type,
-                node.name,
-                tuple(node.input),
-                tuple(node.output),
-                {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute},
-            )
-            for node in graph.node
-        )
-    except (DecodeError, ValueError, TypeError, AttributeError, KeyError, OSError) as error:
+        constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+        nodes = tuple(map(_node, graph.node))
+    except (DecodeError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise FirelineError(f"not an ONNX model: {error}", node=where) from None
     if not all(node.outputs for node in nodes):
         raise FirelineError("not an ONNX model: a node has no output", node=where)
@@ -81,13 +122,28 @@ def read(path: Path) -> OnnxGraph:
             f"one input and one output expected, {len(inputs)} and {len(graph.output)} arrived", node=where
         )
     return OnnxGraph(
-        name=next((p.value for p in model.metadata_props if p.key == "fireline.preset"), path.stem),
+        name=path.stem,
         input=inputs[0].name,
         shape=_shape(inputs[0], where),
         output=graph.output[0].name,
         nodes=nodes,
         constants=constants,
     )
+
+
+def _node(node: onnx.NodeProto) -> OnnxNode:
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    return OnnxNode(node.op_type, node.name, tuple(node.input), tuple(node.output), attributes, node.domain)
+
+
+def _array(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
+    """The numbers of a tensor; never from another file, whose name a model could choose."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise FirelineError(f"tensor {tensor.name!r} is in another file", hint="save the model as one file")
+    array = np.asarray(numpy_helper.to_array(tensor))
+    if array.dtype.kind not in "biuf":
+        raise FirelineError(f"tensor {tensor.name!r} holds {array.dtype}, numbers expected")
+    return array
 
 
 def _shape(value: onnx.ValueInfoProto, where: str) -> Shape:
@@ -103,8 +159,15 @@ def _shape(value: onnx.ValueInfoProto, where: str) -> Shape:
 
 def constant_value(node: OnnxNode) -> npt.NDArray[Any]:
     """The array of a `Constant` node."""
-    for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
+    value = node.attributes.get("value")
+    if isinstance(value, onnx.TensorProto):
+        try:
+            return _array(value)
+        except (ValueError, TypeError, KeyError) as error:
+            raise FirelineError(f"damaged constant: {error}") from None
+    for name in ("value_float", "value_int", "value_floats", "value_ints"):
         if name in node.attributes:
-            value = node.attributes[name]
-            return numpy_helper.to_array(value) if name == "value" else np.asarray(value)
-    raise FirelineError("a constant without a number", node=node.label)
+            array = np.asarray(node.attributes[name])
+            if array.dtype.kind in "iuf":
+                return array
+    raise FirelineError("a constant without a number")

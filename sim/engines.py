@@ -45,6 +45,10 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
 
     wrapper = ModelWrapper(str(model)).transform(InferShapes())
     name = wrapper.graph.input[0].name
+    # A file that takes channels last says so by its shape.
+    channels, height, width = graph.input.output.shape
+    sides = tuple(wrapper.get_tensor_shape(name))[1:]
+    order = (1, 2, 0) if sides == (height, width, channels) != (channels, height, width) else (0, 1, 2)
 
     def run(images: Images) -> Mapping[str, Integers]:
         rows: dict[str, list[npt.NDArray[np.float32]]] = {
@@ -52,7 +56,9 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
         }
         for image in images:
             context = execute_onnx(
-                wrapper, {name: image[None].astype(np.float32)}, return_full_exec_context=True
+                wrapper,
+                {name: image.transpose(order)[None].astype(np.float32)},
+                return_full_exec_context=True,
             )
             for node in graph.nodes:
                 if node.source:

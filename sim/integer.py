@@ -26,10 +26,12 @@ from fireline.graph import (
     GlobalAvgPool2d,
     Graph,
     Input,
+    Lookup,
     MaxPool2d,
     Node,
-    Requantize,
     Rescale,
+    Rule,
+    Thresholds,
 )
 
 Integers = npt.NDArray[np.int64]
@@ -78,10 +80,12 @@ def exact_dtype(magnitude: int, node: Node) -> torch.dtype:
     )
 
 
-def requantizer(rule: Requantize | None, magnitude: int, node: Node) -> Callable[[Tensor], Tensor]:
+def requantizer(rule: Rule | None, magnitude: int, node: Node) -> Callable[[Tensor], Tensor]:
     """A function from accumulators of up to `magnitude` to output integers; it may overwrite its argument."""
     if rule is None:
         return lambda acc: acc
+    if isinstance(rule, Thresholds):
+        return thresholds(rule, node)
     terms = zip(rule.mult.tolist(), rule.add.tolist(), strict=True)
     dtype = exact_dtype(max(abs(mult) * magnitude + abs(add) for mult, add in terms), node)
     mult, add = (torch.tensor(part, dtype=dtype).view(-1, 1, 1) for part in (rule.mult, rule.add))
@@ -100,6 +104,20 @@ def requantizer(rule: Requantize | None, magnitude: int, node: Node) -> Callable
     def apply(acc: Tensor) -> Tensor:
         scaled = acc.to(dtype).mul_(factor) if plain else acc.to(dtype).mul_(mult).add_(add).mul_(factor)
         return scaled.round_().clamp_(rule.low, rule.high).to(out)
+
+    return apply
+
+
+def thresholds(rule: Thresholds, node: Node) -> Callable[[Tensor], Tensor]:
+    """A function from accumulators to output integers: how many steps of the channel's row each reaches."""
+    out = exact_dtype(max(-rule.low, rule.high), node)
+    steps, sign = torch.tensor(rule.steps), torch.tensor(rule.sign)
+
+    def apply(acc: Tensor) -> Tensor:
+        channels_first = acc.to(torch.int64).transpose(0, 1)
+        rows = channels_first.reshape(len(steps), -1) * sign[:, None]
+        count = torch.searchsorted(steps, rows, right=True) + rule.low
+        return count.reshape(channels_first.shape).transpose(0, 1).to(out)
 
     return apply
 
@@ -161,6 +179,14 @@ def rescale(node: Rescale, largest: int) -> Step:
     return lambda x: finish(x[0].clone())
 
 
+def lookup(node: Lookup, lowest: int) -> Step:
+    """The table's entry of each value."""
+    out = exact_dtype(int(np.abs(node.table).max()), node)
+    table = torch.tensor(node.table.reshape(-1), dtype=out)
+    base = torch.arange(len(node.table)).view(-1, 1, 1) * node.table.shape[1] - lowest
+    return lambda x: table[x[0].to(torch.int64) + base]
+
+
 def step_of(node: Node, sources: Sequence[Node]) -> Step:
     """What computes a node that is not the input."""
     types = [source.output.type for source in sources]
@@ -178,6 +204,8 @@ def step_of(node: Node, sources: Sequence[Node]) -> Step:
             return add(node, largest)
         case Rescale():
             return rescale(node, largest[0])
+        case Lookup():
+            return lookup(node, types[0].min)
         case Input():
             raise AssertionError("the input has no operation")
 

@@ -18,6 +18,8 @@ class QonnxBuilder:
         self.shape = shape
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self.shapes: list[onnx.ValueInfoProto] = []  # that qonnx does not infer
+        self.opset = 2  # of QONNX's own operations
 
     def constant(self, values: Any, name: str | None = None, dtype: Any = np.float32) -> str:
         name = name or f"c{len(self.initializers)}"
@@ -43,7 +45,7 @@ class QonnxBuilder:
         rounding: str = "ROUND",
     ) -> str:
         inputs = [x, self.constant(scale), self.constant(zero_point), self.constant(float(bits))]
-        return self.node(
+        output = self.node(
             "Quant",
             inputs,
             domain="qonnx.custom_op.general",
@@ -51,6 +53,15 @@ class QonnxBuilder:
             narrow=int(narrow),
             rounding_mode=rounding,
         )
+        for tensor in self.initializers:
+            if tensor.name == x:
+                self.shapes.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, tensor.dims))
+        return output
+
+    def known(self, x: str, *sides: int) -> str:
+        """`x`, its shape (1, *sides) written down in the file."""
+        self.shapes.append(helper.make_tensor_value_info(x, TensorProto.FLOAT, (1, *sides)))
+        return x
 
     def pixels(self) -> str:
         """Raw bytes in, (x - 128) / 128 as an 8-bit signed activation out."""
@@ -110,8 +121,9 @@ class QonnxBuilder:
             [helper.make_tensor_value_info("input", TensorProto.FLOAT, (1, *self.shape))],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
             self.initializers,
+            value_info=self.shapes,
         )
-        opsets = [helper.make_opsetid("", 20), helper.make_opsetid("qonnx.custom_op.general", 2)]
+        opsets = [helper.make_opsetid("", 20), helper.make_opsetid("qonnx.custom_op.general", self.opset)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
     def save(self, output: str, folder: Path, name: str = "network") -> Path:

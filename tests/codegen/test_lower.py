@@ -37,6 +37,12 @@ def small(tmp_path: Path, body: Callable[[QonnxBuilder, str], str]) -> Path:
     return b.save(body(b, b.pixels()), tmp_path)
 
 
+def opset1(b: QonnxBuilder, x: str) -> str:
+    """Marks the file as one whose `Trunc` is that of opset 1."""
+    b.opset = 1
+    return x
+
+
 def relu4(b: QonnxBuilder, x: str, scale: Any = 0.25) -> str:
     return b.quant(b.relu(x), scale, 4)
 
@@ -92,6 +98,207 @@ def batch_norm(b: QonnxBuilder, x: str) -> str:
 GOOD["batch norm"] = batch_norm
 
 
+def bipolar(b: QonnxBuilder, x: str, scale: Any) -> str:
+    return b.node("BipolarQuant", [x, b.constant(scale)], domain="qonnx.custom_op.general")
+
+
+def binary_conv(b: QonnxBuilder, x: str) -> str:
+    weight = bipolar(b, b.constant(b.random.normal(size=(3, 2, 3, 3))), np.full((3, 1, 1, 1), 0.25))
+    return b.node("Conv", [x, weight], kernel_shape=[3, 3])
+
+
+def trunc(b: QonnxBuilder, x: str, *parameters: float, **attributes: Any) -> str:
+    inputs = [x, *(b.constant(p) for p in parameters)]
+    return b.node("Trunc", inputs, domain="qonnx.custom_op.general", **attributes)
+
+
+def qcdq(b: QonnxBuilder, x: str, scale: float, zero: int = 0, clip: tuple[int, int] = (-8, 7)) -> str:
+    parameters = [b.constant(scale), b.constant(zero, dtype=np.int8)]
+    q = b.node("QuantizeLinear", [x, *parameters])
+    q = b.node("Clip", [q, *(b.constant(end, dtype=np.int8) for end in clip)])
+    return b.node("DequantizeLinear", [q, *parameters])
+
+
+def qcdq_conv(b: QonnxBuilder, x: str) -> str:
+    integers = b.constant(b.random.integers(-7, 8, (4, 2, 3, 3)), dtype=np.int8)
+    scales, zeros = b.constant([0.5, 0.25, 1, 2]), b.constant([0, 1, 0, -1], dtype=np.int8)
+    weight = b.node("DequantizeLinear", [integers, scales, zeros], axis=0)
+    return qcdq(b, b.node("Conv", [x, weight], kernel_shape=[3, 3]), 0.5, 3)
+
+
+def average(b: QonnxBuilder, x: str, **attributes: Any) -> str:
+    x = b.quant(b.conv(x, 2, 3), 0.5, 4, zero_point=2.0)
+    return b.node("AveragePool", [x], kernel_shape=[2, 2], **attributes)
+
+
+def channels_last(b: QonnxBuilder, x: str) -> str:
+    x = b.known(b.node("Transpose", [x], perm=[0, 2, 3, 1]), 6, 6, 2)
+    weight = b.quant(b.constant(b.random.integers(-7, 8, (4, 3, 3, 2)) / 8), 0.125, 4, True)
+    shape = {"strides": [1, 1], "pads": [1, 1, 1, 1], "dilations": [1, 1], "kernel_shape": [3, 3]}
+    domain = "qonnx.custom_op.channels_last"
+    x = b.node("Conv", [x, weight], domain=domain, group=1, **shape)
+    x = b.node("Add", [x, b.constant(np.array([0.5, -1, 2, 0]).reshape(1, 1, 1, 4))])
+    x = b.known(b.quant(b.relu(x), np.array([0.25, 0.5, 0.25, 1]).reshape(1, 1, 1, 4), 4), 6, 6, 4)
+    x = b.node("MaxPool", [x], domain=domain, kernel_shape=[2, 2], strides=[2, 2], pads=[0] * 4)
+    return b.node("Transpose", [x], perm=[0, 3, 1, 2])
+
+
+def dense_after_channels_last(b: QonnxBuilder, x: str) -> str:
+    x = b.node("Transpose", [relu4(b, b.conv(x, 2, 2, 3))], perm=[0, 2, 3, 1])
+    weight = b.quant(b.constant(b.random.normal(size=(5, 32))), 0.25, 4, True)
+    return b.node("MatMul", [b.node("Flatten", [x]), b.node("Transpose", [weight], perm=[1, 0])])
+
+
+MODES = ("CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "HALF_EVEN")
+GOOD |= {
+    f"rounding mode {mode}": lambda b, x, mode=mode: b.quant(  # type: ignore[misc]
+        b.conv(x, 2, 3, 3, bias_scale=2.0**-11), 2.0**-2, 6, True, rounding=mode
+    )
+    for mode in MODES
+}
+GOOD |= {
+    f"weights rounded by {mode}": lambda b, x, mode=mode: relu4(  # type: ignore[misc]
+        b,
+        b.node(
+            "Conv",
+            [x, b.quant(b.constant(b.random.integers(-9, 9, (3, 2, 1, 1)) / 4), 0.5, 4, True, rounding=mode)],
+        ),
+    )
+    for mode in MODES
+}
+GOOD |= {
+    "binary weights": lambda b, x: relu4(b, binary_conv(b, x)),
+    "binary activations": lambda b, x: b.conv(bipolar(b, b.conv(x, 2, 3), 0.5), 3, 2),
+    "a bipolar quantizer of one bit": lambda b, x: b.conv(b.quant(b.conv(x, 2, 3), 0.5, 1, True), 3, 2),
+    "one unsigned bit": lambda b, x: b.quant(b.conv(x, 2, 3), 0.5, 1),
+    "weights of 16 bits": lambda b, x: b.quant(b.conv(x, 2, 3, bits=16, scale=2.0**-14), 0.25, 6, True),
+    "narrow unsigned": lambda b, x: b.quant(b.relu(b.conv(x, 2, 3)), 0.125, 4, narrow=True),
+    "zero point and padding": lambda b, x: b.quant(
+        b.conv(b.quant(b.conv(x, 2, 3), 0.5, 5, zero_point=11.0), 3, 4, 3, 2, 1), 0.5, 6, zero_point=20.0
+    ),
+    "zero point of weights": lambda b, x: relu4(
+        b,
+        b.node(
+            "Conv",
+            [x, b.quant(b.constant(b.random.normal(size=(3, 2, 1, 1))), 0.25, 4, False, zero_point=6.0)],
+        ),
+    ),
+    "quantizers in series on a weight": lambda b, x: relu4(
+        b,
+        b.node(
+            "Conv",
+            [
+                x,
+                b.quant(
+                    b.quant(b.constant(b.random.normal(size=(3, 2, 1, 1))), 0.125, 6, True), 0.5, 3, True
+                ),
+            ],
+        ),
+    ),
+    "leaky relu": lambda b, x: b.quant(b.node("LeakyRelu", [b.conv(x, 2, 3)], alpha=0.25), 0.125, 5, True),
+    "leaky relu of few bits": lambda b, x: b.quant(
+        b.node("LeakyRelu", [b.quant(b.conv(x, 2, 3), 0.25, 4, True)], alpha=0.125), 0.125, 4, True
+    ),
+    "prelu": lambda b, x: b.quant(
+        b.node("PRelu", [b.conv(x, 2, 3), b.constant(np.array([0.5, 0.25, 1]).reshape(3, 1, 1))]),
+        0.25,
+        5,
+        True,
+    ),
+    "tanh": lambda b, x: b.quant(b.node("Tanh", [b.conv(x, 2, 3)]), 2.0**-7, 8, True),
+    "tanh of few bits": lambda b, x: b.quant(
+        b.node("Tanh", [b.quant(b.conv(x, 2, 3), 0.25, 4, True)]), 2.0**-3, 4, True
+    ),
+    "an extreme scale": lambda b, x: relu4(b, b.conv(x, 2, 3), scale=1e-30),
+    "sigmoid": lambda b, x: b.quant(b.node("Sigmoid", [b.conv(x, 2, 3)]), 2.0**-6, 6),
+    "hard sigmoid": lambda b, x: b.quant(
+        b.node("HardSigmoid", [b.conv(x, 2, 3)], alpha=0.25, beta=0.5), 2.0**-6, 6
+    ),
+    "hard tanh": lambda b, x: b.quant(
+        b.node("Clip", [b.conv(x, 2, 3), b.constant(-1.0), b.constant(1.0)]), 2.0**-3, 8, True
+    ),
+    "relu6": lambda b, x: relu4(b, b.node("Clip", [b.conv(x, 2, 3), b.constant(0.0), b.constant(1.5)])),
+    "a function of a concat": lambda b, x: b.quant(
+        b.node("Tanh", [b.concat(b.conv(x, 2, 3), b.conv(x, 2, 2))]), 2.0**-3, 4, True
+    ),
+    "relu between affine maps": lambda b, x: relu4(
+        b,
+        b.node(
+            "Sub",
+            [
+                b.node(
+                    "Mul", [b.relu(b.conv(x, 2, 3)), b.constant(np.array([1, -2, 0.5]).reshape(1, 3, 1, 1))]
+                ),
+                b.constant(np.array([0.5, -1, -0.25]).reshape(1, 3, 1, 1)),
+            ],
+        ),
+    ),
+    "trunc of opset 1": lambda b, x: trunc(
+        b, b.quant(b.conv(opset1(b, x), 2, 3), 0.125, 8, True), 0.125, 0, 8, 5, rounding_mode="FLOOR"
+    ),
+    "trunc of a sum": lambda b, x: b.conv(
+        trunc(
+            b,
+            b.node("AveragePool", [relu4(b, b.conv(opset1(b, x), 2, 3))], kernel_shape=[2, 2]),
+            2.0**-4,
+            0,
+            6,
+            4,
+            rounding_mode="FLOOR",
+        ),
+        3,
+        2,
+    ),
+    "average pool": average,
+    "average pool with strides": lambda b, x: average(b, x, strides=[2, 2]),
+    "average pool that counts its padding": lambda b, x: average(
+        b, x, pads=[1, 1, 1, 1], count_include_pad=1
+    ),
+    "average of an even map": lambda b, x: b.quant(
+        b.node("GlobalAveragePool", [b.quant(b.conv(x, 2, 3), 0.5, 4)]), 0.25, 5
+    ),
+    "per channel activations": lambda b, x: relu4(
+        b, b.conv(b.quant(b.conv(x, 2, 3), np.array([0.25, 0.5, 1]).reshape(1, 3, 1, 1), 4), 3, 4, 3)
+    ),
+    "per channel activations of a depthwise convolution": lambda b, x: relu4(
+        b,
+        b.conv(
+            b.quant(b.conv(x, 2, 3), 2.0 ** np.array([-9, 0, 3]).reshape(1, 3, 1, 1), 4), 3, 3, 3, groups=3
+        ),
+    ),
+    "depthwise": lambda b, x: relu4(b, b.conv(x, 2, 6, 3, 2, 1, groups=2)),
+    "concat of unlike types and scales": lambda b, x: b.conv(
+        b.concat(b.quant(x, 0.5, 4, True), b.quant(x, 0.25, 3, True), relu4(b, x)), 6, 2
+    ),
+    "qcdq": qcdq_conv,
+    "channels last": channels_last,
+    "dense after channels last": dense_after_channels_last,
+    "other names of the domain": lambda b, x: b.node(
+        "Quant",
+        [x, b.constant(0.5), b.constant(0.0), b.constant(4.0)],
+        domain="onnx.brevitas",
+        signed=1,
+        narrow=0,
+    ),
+}
+
+
+def test_channels_last_from_the_input_on(tmp_path: Path) -> None:
+    b = QonnxBuilder((6, 5, 2))
+    x = b.node("Transpose", [b.quant("input", 1.0)], perm=[0, 3, 1, 2])
+    path = b.save(relu4(b, b.conv(x, 2, 3, 3), 16.0), tmp_path)
+    graph, result = check(path)
+    assert graph.input.output.shape == (2, 6, 5)
+    assert result.engines[1].tensors == 1
+
+
+def test_trunc_of_opset_2(tmp_path: Path) -> None:
+    b = QonnxBuilder((2, 6, 6))
+    x = b.quant(b.conv(b.pixels(), 2, 3), 0.125, 8, True)
+    path = b.save(trunc(b, x, 0.125, 0, 8, 1.0, 4, rounding_mode="CEIL", signed=1, narrow=1), tmp_path)
+    check(path)
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_equals_the_executor(tmp_path: Path, name: str) -> None:
     check(small(tmp_path, GOOD[name]))
@@ -128,16 +335,30 @@ BAD: dict[str, tuple[Callable[[QonnxBuilder, str], str], str]] = {
     ),
     "a zero scale": (lambda b, x: b.quant(x, 0.0), r"scale 0.0 cannot be represented"),
     "an infinite scale": (lambda b, x: b.quant(x, np.inf), r"scale inf cannot be represented"),
-    "an extreme scale": (
-        lambda b, x: relu4(b, b.conv(x, 2, 3), scale=1e-30),
-        r"no exact multiplier|more than 62 bits|over 62 bits",
-    ),
     "half a bit": (lambda b, x: b.quant(x, 0.5, 3.5), r"bit width \[3.5\] cannot be"),
     "unequal concat scales": (
-        lambda b, x: b.conv(b.concat(b.quant(x, 0.5, 4, True), b.quant(x, 0.25, 4, True)), 4, 2),
-        r"inputs of a concat differ in type or scale: .* 0.5; .* 0.25 \(give them one shared quantizer",
+        lambda b, x: b.conv(b.concat(b.quant(x, 0.5, 4, True), b.quant(x, 0.3, 4, True)), 4, 2),
+        r"its input has one scale per channel, not small multiples of one",
     ),
-    "a rounding mode": (lambda b, x: b.quant(x, 0.5, rounding="FLOOR"), r"rounding mode FLOOR"),
+    "a rounding mode": (lambda b, x: b.quant(x, 0.5, rounding="SIDEWAYS"), r"rounding mode SIDEWAYS"),
+    "another domain": (
+        lambda b, x: b.node("Quant", [x], domain="elsewhere"),
+        r"unsupported: Quant Quant_t\d+ of elsewhere",
+    ),
+    "a negative slope": (
+        lambda b, x: b.quant(b.node("LeakyRelu", [x], alpha=-1.0), 0.5),
+        r"LeakyRelu LeakyRelu_t\d+: a slope of -1.0",
+    ),
+    "a function without a quantizer": (lambda b, x: b.node("Tanh", [x]), "meets no quantizer"),
+    "windows of several sizes": (
+        lambda b, x: b.node("AveragePool", [x], kernel_shape=[2, 2], pads=[1, 1, 1, 1]),
+        "windows of an average pool are of several sizes",
+    ),
+    "an attribute of another kind": (
+        lambda b, x: b.node("MaxPool", [x], kernel_shape="3x3"),
+        r"attribute kernel_shape is b'3x3', integers expected",
+    ),
+    "a missing input": (lambda b, x: b.node("Add", [x]), "1 inputs where 2 belong"),
     "weights of other channels": (lambda b, x: b.conv(x, 3, 4), r"do not fit 2 channels"),
 }
 

@@ -1,0 +1,110 @@
+"""Increasing real functions between a graph node and the quantizer that takes them in.
+
+A quantizer asks from which input on its output is q or more, so a function is known here by its inverse: `before` maps
+the bound "the function's value is y or more" to a bound on its argument. Everything is exact; tanh and sigmoid, whose
+inverses are transcendental except at zero, are computed to 60 digits, far beyond what decides between two integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from math import inf
+from typing import Literal
+
+DIGITS = 60
+
+
+@dataclass(frozen=True)
+class Bound:
+    """All numbers from `value` on, without `value` itself if `strict`; -inf are all numbers and inf is none."""
+
+    value: Fraction | float
+    strict: bool = False
+
+
+ALL, NONE = Bound(-inf), Bound(inf)
+
+
+@dataclass(frozen=True)
+class Line:
+    """factor[c] * x + shift[c] with factors above zero."""
+
+    factor: tuple[Fraction, ...]
+    shift: tuple[Fraction, ...]
+
+    def before(self, channel: int, y: Bound) -> Bound:
+        """The arguments whose value is in `y`."""
+        assert isinstance(y.value, Fraction)
+        return Bound((y.value - self.shift[channel]) / self.factor[channel], y.strict)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The nearest number between low[c] and high[c]."""
+
+    low: tuple[Fraction | float, ...]
+    high: tuple[Fraction | float, ...]
+
+    def before(self, channel: int, y: Bound) -> Bound:
+        """The arguments whose value is in `y`."""
+        return clip_before(self.low[channel], self.high[channel], y)
+
+
+@dataclass(frozen=True)
+class Leaky:
+    """slope[c] * x below zero, x from zero on; slopes above zero."""
+
+    slope: tuple[Fraction, ...]
+
+    def before(self, channel: int, y: Bound) -> Bound:
+        """The arguments whose value is in `y`."""
+        assert isinstance(y.value, Fraction)
+        return y if y.value >= 0 else Bound(y.value / self.slope[channel], y.strict)
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """The hyperbolic tangent, or the logistic sigmoid 1 / (1 + exp(-x))."""
+
+    kind: Literal["tanh", "sigmoid"]
+
+    def before(self, channel: int, y: Bound) -> Bound:
+        """The arguments whose value is in `y`."""
+        assert isinstance(y.value, Fraction)
+        # Both are logarithms of odds: sigmoid(x) = (1 + tanh(x / 2)) / 2.
+        share = (y.value + 1) / 2 if self.kind == "tanh" else y.value
+        if share <= 0:
+            return ALL
+        if share >= 1:
+            return NONE
+        if share == Fraction(1, 2):
+            return Bound(Fraction(0), y.strict)
+        odds = share / (1 - share)
+        with localcontext() as context:
+            # Odds near 1 have logarithms near 0: more digits keep those that count.
+            context.prec = 2 * DIGITS
+            logarithm = Fraction((Decimal(odds.numerator) / Decimal(odds.denominator)).ln())
+        return Bound(logarithm / 2 if self.kind == "tanh" else logarithm, y.strict)
+
+
+Curve = Line | Clip | Leaky | Smooth
+
+
+def clip_before(low: Fraction | float, high: Fraction | float, y: Bound) -> Bound:
+    """The arguments of a clip to `low` .. `high` whose value is in `y`."""
+    if y.value < low or (y.value == low and not y.strict):
+        return ALL
+    if y.value > high or (y.value == high and y.strict):
+        return NONE
+    return y
+
+
+def inverse(curves: tuple[Curve, ...], channel: int, y: Bound) -> Bound:
+    """The arguments of all `curves`, the first one applied first, whose value is in `y`."""
+    for curve in reversed(curves):
+        if y in (ALL, NONE):
+            return y
+        y = curve.before(channel, y)
+    return y
