@@ -60,14 +60,14 @@ def _end(state: State, node: OnnxNode, position: int, name: str) -> Fraction | f
             raise FirelineError(f"the {name} of a Clip has {array.size} values")
         value = float(array.ravel()[0])
     else:
-        value = node.float(name, nothing)
+        value = node.number(name, nothing)
     return value if value == nothing else fraction(value, f"the {name} of a Clip", node.label)
 
 
 def hard_sigmoid(state: State, node: OnnxNode) -> None:
     """ONNX `HardSigmoid`: max(0, min(1, alpha * x + beta))."""
     alpha, beta = (
-        fraction(node.float(name, default), name, node.label)
+        fraction(node.number(name, default), name, node.label)
         for name, default in (("alpha", 0.2), ("beta", 0.5))
     )
     _each(state, node, lambda x: x.mapped((alpha,) * x.shape[0], (beta,) * x.shape[0]).clipped(ZERO, ONE))
@@ -75,7 +75,7 @@ def hard_sigmoid(state: State, node: OnnxNode) -> None:
 
 def leaky_relu(state: State, node: OnnxNode) -> None:
     """ONNX `LeakyRelu` with a slope that is not negative."""
-    slope = fraction(node.float("alpha", 0.01), "the slope", node.label)
+    slope = fraction(node.number("alpha", 0.01), "the slope", node.label)
     _each(state, node, lambda x: _leaky(x, (slope,) * x.shape[0]))
 
 
@@ -176,7 +176,7 @@ def batch_normalization(state: State, node: OnnxNode) -> None:
     if any(part.size != x.shape[0] for part in parameters):
         raise FirelineError(f"{[part.size for part in parameters]} parameters for {x.shape[0]} channels")
     gamma, beta, mean, variance = parameters
-    spread = variance + node.float("epsilon", 1e-5)
+    spread = variance + node.number("epsilon", 1e-5)
     if not (spread > 0).all():
         raise FirelineError(f"a variance of {variance.min()} cannot be")
     factors = tuple(fraction(f, "a batch norm factor", node.label) for f in gamma / np.sqrt(spread))

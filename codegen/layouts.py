@@ -39,8 +39,8 @@ def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
 
 def flatten(state: State, node: OnnxNode) -> None:
     """ONNX `Flatten` or `Squeeze` to (N, C * H * W)."""
-    if node.op == "Flatten" and node.int("axis", 1) != 1:
-        raise FirelineError(f"flatten from axis {node.int('axis', 1)} is not supported", hint="axis 1")
+    if node.op == "Flatten" and node.integer("axis", 1) != 1:
+        raise FirelineError(f"flatten from axis {node.integer('axis', 1)} is not supported", hint="axis 1")
     x = state.activation(node.inputs[0])
     if node.op == "Squeeze" and prod(x.shape[1:]) != 1:
         raise FirelineError(f"a squeeze of {x.shape} is not supported", hint="flatten")
@@ -67,7 +67,7 @@ def reshape(state: State, node: OnnxNode) -> None:
 def transpose(state: State, node: OnnxNode) -> None:
     """ONNX `Transpose` of a constant, or of an activation between channels first and channels last."""
     value = state.value(node.inputs[0])
-    order = node.ints("perm")
+    order = node.integers("perm")
     if isinstance(value, Constant | QuantizedConstant):
         axes = (value.array if isinstance(value, Constant) else value.integers).ndim
         if sorted(order) != list(range(axes)):
@@ -94,7 +94,7 @@ def concat(state: State, node: OnnxNode) -> None:
         value = state.value(name)
         parts.extend(value.parts if isinstance(value, Pieces) else [state.activation(name)])
     layout = parts[0].layout
-    axis = node.int("axis", 1)
+    axis = node.integer("axis", 1)
     channel_axes = {"chw": (1, -3), "hwc": (3, -1)}.get(layout, (1, -1))
     whole = layout in ("chw", "hwc") or all(part.shape[1:] == (1, 1) for part in parts)
     if axis not in channel_axes or not whole:

@@ -42,14 +42,14 @@ class OnnxNode:
         """The name of an input, '' if it is left out."""
         return self.inputs[position] if position < len(self.inputs) else ""
 
-    def int(self, name: str, default: int) -> int:
+    def integer(self, name: str, default: int) -> int:
         """An attribute that is an integer."""
         value = self.attributes.get(name, default)
         if not isinstance(value, int):
             raise FirelineError(f"attribute {name} is {value!r}, an integer expected")
         return value
 
-    def float(self, name: str, default: float) -> float:
+    def number(self, name: str, default: float) -> float:
         """An attribute that is a number."""
         value = self.attributes.get(name, default)
         if not isinstance(value, float | int):
@@ -65,7 +65,7 @@ class OnnxNode:
             raise FirelineError(f"attribute {name} is {value!r}, a string expected")
         return value
 
-    def ints(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
+    def integers(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
         """An attribute that is a list of integers, required if it has no default."""
         value = self.attributes.get(name, default)
         if value is None:

@@ -43,7 +43,7 @@ def average_pool(state: State, node: OnnxNode) -> None:
         _sum_map(state, node, divide=True)
         return
     # ONNX leaves what ceil mode adds out of every mean, and other padding unless it is told to count it.
-    counted = node.int("count_include_pad", 0) and not node.int("ceil_mode", 0)
+    counted = node.integer("count_include_pad", 0) and not node.integer("ceil_mode", 0)
     if any(place.padding) and not counted:
         raise FirelineError(
             "the windows of an average pool are of several sizes", hint="pool without padding, or count it"
@@ -80,7 +80,7 @@ def _reduce(state: State, node: OnnxNode, divide: bool) -> None:
     if not isinstance(axes, list | tuple) or here is None or sorted(int(a) % 4 for a in axes) != here:
         raise FirelineError(f"reduction over axes {axes} is not supported", hint="reduce height and width")
     flat: Layout = "flat chw"
-    _sum_map(state, node, divide, None if node.int("keepdims", 1) else flat)
+    _sum_map(state, node, divide, None if node.integer("keepdims", 1) else flat)
 
 
 def _sum_map(state: State, node: OnnxNode, divide: bool, layout: Layout | None = None) -> None:

@@ -52,7 +52,7 @@ def quant(state: State, node: OnnxNode) -> None:
             (3, "the bit width of a Quant"),
         )
     )
-    signed, narrow = bool(node.int("signed", 1)), bool(node.int("narrow", 0))
+    signed, narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
     width = _width(bits)
     if width == 1 and signed:  # QONNX: bipolar, without a zero
         _quantize(state, node, Spec(scale, zero_point, IntType(2, True), -1, 1, "SIGN"))
@@ -190,8 +190,8 @@ def trunc(state: State, node: OnnxNode) -> None:
         pairs = zip(per_channel(coarse, x.shape[0]), per_channel(unit, x.shape[0]), strict=True)
         shifts = {round(log2(c / u)) for c, u in pairs}
         dropped = shifts.pop() if len(shifts) == 1 else -1
-        type = IntType(_width(bits_out), bool(node.int("signed", 1)))
-        low, high = _ends(type, bool(node.int("narrow", 0)))
+        type = IntType(_width(bits_out), bool(node.integer("signed", 1)))
+        low, high = _ends(type, bool(node.integer("narrow", 0)))
     else:
         coarse, dropped = unit, _width(bits_in) - _width(bits_out)
     if not 0 <= dropped <= MAX_SHIFT:
@@ -257,7 +257,7 @@ def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray
     if zero.dtype.kind not in "iu" or zero.dtype.itemsize > 4:
         raise FirelineError(f"a zero point of {zero.dtype}, integers of up to 32 bits expected")
     ends = np.iinfo(zero.dtype)
-    axis, axes = node.int("axis", 1), 4
+    axis, axes = node.integer("axis", 1), 4
     if node.input(0) in state.values:
         value = state.values[node.input(0)]
         source = state.values.get(value.source) if isinstance(value, Codes) else value

@@ -15,7 +15,7 @@ from fireline.errors import FirelineError
 # SIGN is the rounding of one-bit quantizers: -1 below zero, 1 from zero on.
 Mode = Literal["HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "SIGN"]
 _ALIASES = {"ROUND": "HALF_EVEN", "ROUND_TO_ZERO": "DOWN"}
-_NAMED = tuple(name for name in get_args(Mode) if name != "SIGN")
+_NAMED: tuple[Mode, ...] = tuple(name for name in get_args(Mode) if name != "SIGN")
 
 
 def mode_named(name: str) -> Mode:

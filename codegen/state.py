@@ -114,7 +114,7 @@ class State:
     def append(self, node: Node, private: bool, layout: Layout = "chw") -> Activation:
         """Add a node; its tensor as a value. The file's tensor is forgotten where it lies in another order."""
         if node.source and not same_order(node.output.shape, layout):
-            node = replace(node, source="" if isinstance(node, Input) else None)
+            node = replace(node, source="") if isinstance(node, Input) else replace(node, source=None)
         self.nodes.append(node)
         return self.at(len(self.nodes) - 1, private, layout)
 

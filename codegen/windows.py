@@ -30,7 +30,7 @@ def window(node: OnnxNode, shape: Shape, kernel: Pair) -> Window:
     stride = _sides(node, "strides", (1, 1), 2, at_least=1)
     if _sides(node, "dilations", (1, 1), 2, at_least=1) != (1, 1):
         raise FirelineError(
-            f"dilation {list(node.ints('dilations'))} is not supported", hint="use dilation 1"
+            f"dilation {list(node.integers('dilations'))} is not supported", hint="use dilation 1"
         )
     pads = list(_sides(node, "pads", (0, 0, 0, 0), 4, at_least=0))
     auto = node.text("auto_pad", "NOTSET")
@@ -43,7 +43,7 @@ def window(node: OnnxNode, shape: Shape, kernel: Pair) -> Window:
             )
             small, large = total // 2, total - total // 2
             pads[axis], pads[axis + 2] = (small, large) if auto == "SAME_UPPER" else (large, small)
-    if node.int("ceil_mode", 0):
+    if node.integer("ceil_mode", 0):
         for axis in range(2):
             rest = (shape[axis + 1] + pads[axis] + pads[axis + 2] - kernel[axis]) % stride[axis]
             extra = (stride[axis] - rest) % stride[axis]
@@ -70,7 +70,7 @@ def kernel_shape(node: OnnxNode) -> Pair:
 def _sides(
     node: OnnxNode, name: str, default: tuple[int, ...] | None, count: int, at_least: int
 ) -> tuple[int, ...]:
-    values = node.ints(name, default)
+    values = node.integers(name, default)
     if len(values) != count:
         raise FirelineError(f"{name} is {list(values)} where {count} numbers belong")
     if min(values) < at_least or max(values) > MAX_SIDE:

@@ -105,7 +105,7 @@ class Thresholds:
     @property
     def high(self) -> int:
         """Highest output."""
-        return self.low + self.steps.shape[1]
+        return self.low + len(self.steps[0])
 
 
 Rule = Requantize | Thresholds

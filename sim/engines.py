@@ -77,7 +77,11 @@ def real_valued(
 
     def run(images: Images) -> Mapping[str, Integers]:
         reals = trace(images)
-        return {node.name: decode(node, reals[node.source]) for node in graph.nodes if node.source in reals}
+        return {
+            node.name: decode(node, reals[node.source])
+            for node in graph.nodes
+            if node.source and node.source in reals
+        }
 
     return Engine(name, run)
 
