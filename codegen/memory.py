@@ -6,7 +6,9 @@ places either. The formulas and their sources are in docs/cost-model.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 Storage = Literal["lut", "bram", "uram"]
@@ -36,21 +38,19 @@ class Resources:
         return self.bram18 / 2
 
     def __add__(self, other: Resources) -> Resources:
-        return Resources(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
+        return Resources.sum([self, other])
 
     def __mul__(self, count: int) -> Resources:
-        return Resources(*(a * count for a in self.counts()))
+        return Resources(*(number * count for number in self.counts()))
 
     def counts(self) -> tuple[int, ...]:
         """The numbers in the order of the fields."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return self.lut, self.lutram, self.ff, self.dsp, self.bram18, self.uram
 
     @staticmethod
-    def sum(parts: list[Resources]) -> Resources:
-        """All of `parts` together."""
-        return Resources(
-            *map(sum, zip(Resources().counts(), *(part.counts() for part in parts), strict=True))
-        )
+    def sum(parts: Sequence[Resources]) -> Resources:
+        """All of `parts` together; there is at least one."""
+        return Resources(*map(sum, zip(*(part.counts() for part in parts), strict=True)))
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -58,6 +58,7 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+@cache
 def ramb18(depth: int, width: int) -> int:
     """RAMB18s of a memory: the best single aspect ratio."""
     return min(ceil_div(depth, d) * ceil_div(width, w) for d, w in RAMB18_SHAPES)
