@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
-import numpy.typing as npt
 
 from fireline.cli.progress import progress_bar
 from fireline.errors import FirelineError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from fireline.graph import Graph
     from fireline.model.data import ImageSet
     from fireline.sim.accuracy import EngineAccuracy
@@ -117,6 +118,8 @@ def evaluate(
         project: the project to C-simulate; the run's own, or one made for the purpose, if None.
         observe: is shown the simulator's trace and the float trace (empty without a float network) of every part.
     """
+    import numpy as np
+
     from fireline.sim.engines import simulator
     from fireline.sim.verify import verify
 
