@@ -20,7 +20,7 @@ def element(type: IntType) -> np.dtype[np.int64]:
     return np.dtype(f"<{'i' if type.signed else 'u'}{size}")
 
 
-def default_images(graph: Graph) -> npt.NDArray[np.int64]:
+def default_images(graph: Graph) -> npt.NDArray[np.float64]:
     """A few images (N, C, H, W) of pseudo-random values, always the same."""
     type = graph.input.output.type
     shape = (DEFAULT_IMAGES, *graph.input.output.shape)

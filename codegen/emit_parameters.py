@@ -54,7 +54,7 @@ def parameter_structs(made: Design) -> tuple[Struct, ...]:
 
 def describe(plan: Plan, node: Node) -> str:
     """One line for comments: operation, types and shapes."""
-    what = node.kind
+    what: str = node.kind
     if isinstance(node, Conv2d):
         what = f"conv2d {_by(node.weight.shape[2:])}" + _details(node.stride, node.padding, node.groups)
     elif isinstance(node, MaxPool2d):

@@ -71,7 +71,8 @@ def nested_table(type: str, name: str, values: IntArray, pe: int, comment: str) 
 def _by_scale(
     rule: Requantize, acc: IntType, output: Tensor, pe: int
 ) -> tuple[tuple[Table, ...], RuleStruct]:
-    tables, functions = [], []
+    tables: list[Table] = []
+    functions = []
     for name, values in (("mult", rule.mult), ("add", rule.add), ("shift", rule.shift)):
         table, function = _factor(name, values, pe)
         tables += table

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from fireline.codegen.emit_parameters import accumulator_type, cpp_type
 from fireline.codegen.emit_rule import RuleStruct, Table, channel_table, nested_table, rule_struct
 from fireline.codegen.plan import Folding, Plan
-from fireline.errors import FirelineError
 from fireline.fixed import IntType
 from fireline.graph import Add, Conv2d, Lookup, Node, Rescale, Rule
 
@@ -59,10 +58,6 @@ def rom_rows(node: Conv2d, folding: Folding) -> npt.NDArray[np.int64]:
     """
     outputs, depth, kh, kw = node.weight.shape
     pe, simd, rows = folding.pe, folding.simd, folding.rows
-    if outputs // node.groups % pe:
-        raise FirelineError(
-            f"pe={pe} does not divide the {outputs // node.groups} outputs of a group", node=node.name
-        )
     blocks = node.weight.reshape(outputs // pe, pe, depth // simd, simd, kh // rows, rows, kw)
     return blocks.transpose(0, 4, 6, 2, 1, 5, 3).reshape(-1, pe * rows * simd)
 

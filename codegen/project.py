@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -40,10 +41,10 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
     made = design(plan)
     texts = _sources(made)
     graph = plan.graph
-    pixels = default_images(graph) if images is None else images
+    pixels = np.asarray(default_images(graph) if images is None else images)
     with new_folder(out, replace=force) as folder:
         write_data(graph, pixels, folder / "tb" / "data")
-        texts |= _build_files(made, sorted(texts), len(list(pixels)))  # type: ignore[call-overload]
+        texts |= _build_files(made, sorted(texts), len(pixels))
         for path, text in texts.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
@@ -58,8 +59,8 @@ def _sources(made: Design) -> dict[str, str]:
     texts = {
         "src/parameters.h": _render("parameters.h", common, structs=parameter_structs(made)),
         "src/layers.h": _render("layers.h", common, layers=layers),
-        f"src/{graph.name}.h": _render("top.h", common),
-        f"src/{graph.name}.cpp": _render(
+        f"src/{common['top']}.h": _render("top.h", common),
+        f"src/{common['top']}.cpp": _render(
             "top.cpp",
             common,
             streams=local_streams(made),

@@ -10,7 +10,7 @@ def fill_pixels(node: Conv2d, source: Shape) -> int:
     """Pixels that come in before the first window goes out: all that it needs."""
     _, height, width = source
     top, left, _, _ = node.padding
-    kh, kw = node.weight.shape[2:]
+    kh, kw = map(int, node.weight.shape[2:])
     if top >= kh or left >= kw:
         raise FirelineError(f"padding {node.padding} is as large as the kernel {kh}x{kw}", node=node.name)
     return min((kh - 1 - top) * width + min(kw - left, width), height * width)
@@ -32,7 +32,8 @@ def buffer_rows(node: Conv2d, source: Shape) -> int:
     sh, sw = node.stride
     columns = node.output.shape[2]
     pace = max(-(-sh * width // columns), sh * sw)
-    ahead = (node.weight.shape[2] - 1 - top) * width + min(node.weight.shape[3] - left, width)
+    kh, kw = map(int, node.weight.shape[2:])
+    ahead = (kh - 1 - top) * width + min(kw - left, width)
     span = max(
         ahead + min((x + 1) * pace, sh * width) + top * width - max(x * sw - left, 0) for x in range(columns)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -45,8 +46,8 @@ class Tensor:
     type: IntType
 
     @property
-    def bytes(self) -> int:
-        """Of one image."""
+    def octets(self) -> int:
+        """Bytes of one image."""
         return prod(self.shape) * element(self.type).itemsize
 
     def encode(self, integers: Integers) -> bytes:
@@ -62,7 +63,7 @@ class Tensor:
         return integers.transpose(0, 2, 3, 1).astype(element(self.type)).tobytes()
 
     def decode(self, octets: npt.NDArray[np.uint8]) -> Integers:
-        """Bytes (N, `bytes`) as integers (N, C, H, W)."""
+        """Bytes (N, `octets`) as integers (N, C, H, W)."""
         channels, height, width = self.shape
         values = np.ascontiguousarray(octets).view(element(self.type))
         return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).astype(np.int64)
@@ -84,7 +85,15 @@ def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
             "this is no generated project", node=str(project), hint="make one: fireline generate"
         )
     start = time.monotonic()
-    command = ["make", "-C", str(project), f"-j{jobs or os.cpu_count() or 1}", "build", f"FLAGS={flags}"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "-C",
+        str(project),
+        f"-j{jobs or os.cpu_count() or 1}",
+        "build",
+        f"FLAGS={flags}",
+    ]
     status, output, peak = _run(command)
     if status:
         raise FirelineError(_first_error(output), node=str(project), hint="is g++ installed?")
@@ -152,10 +161,10 @@ def _share(
             raise FirelineError(
                 output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(project)
             )
-        octets = np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.bytes for t in kept))
-    ends = np.cumsum([tensor.bytes for tensor in kept])
+        octets = np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.octets for t in kept))
+    ends = np.cumsum([tensor.octets for tensor in kept])
     return {
-        tensor.name: tensor.decode(octets[:, end - tensor.bytes : end])
+        tensor.name: tensor.decode(octets[:, end - tensor.octets : end])
         for tensor, end in zip(kept, ends, strict=True)
     }
 
@@ -189,9 +198,13 @@ def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str, int]:
 
 
 def _first_error(output: str) -> str:
+    """The compiler's first error, or what make says about a compiler that is not there."""
     lines = output.splitlines()
-    errors = [line for line in lines if "error" in line.lower() or "not found" in line]
-    return (errors or lines or ["make failed"])[0]
+    for pattern in (r"\berror: ", r"No such file|not found", r"\bError \d"):
+        found = [line for line in lines if re.search(pattern, line)]
+        if found:
+            return found[0]
+    return (lines or ["make failed"])[-1]
 
 
 def _comma(shape: tuple[int, ...]) -> str:

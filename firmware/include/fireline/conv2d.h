@@ -12,7 +12,7 @@ template <class L, class R>
 void conv2d(Stream<Token<typename L::Input, L::kSimd>>& input, Stream<Token<typename L::Output, L::kPe>>& output,
             const PackedRom<L>& rom, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
     FL_DATAFLOW
-    FL_STREAM(2, windows, L::name(), ".windows", Token<typename L::Input, L::kTerms>);
+    FL_STREAM(2, windows, L::Name(), ".windows", Token<typename L::Input, L::kTerms>);
     line_buffer<L>(input, windows);
     mvu<L, R>(windows, output, rom, bias);
 }

@@ -28,15 +28,15 @@ void fire(Stream<Token<typename L::Squeeze::Input, L::Squeeze::kSimd>>& input,
     constexpr int kSqueezed = kPixels * S::kOutChannels;
 
     FL_DATAFLOW
-    FL_STREAM(2, squeezed, S::name(), "", Token<typename S::Output, S::kPe>);
-    FL_STREAM(2, squeezed1x1, A::name(), ".in", Token<typename S::Output, S::kPe>);
-    FL_STREAM(2, squeezed3x3, B::name(), ".in", Token<typename S::Output, S::kPe>);
-    FL_STREAM(L::kExpand1x1Depth, resized1x1, A::name(), ".resized", Token<typename S::Output, A::kSimd>);
-    FL_STREAM(L::kExpand3x3Depth, resized3x3, B::name(), ".resized", Token<typename S::Output, B::kSimd>);
-    FL_STREAM(2, expanded1x1, A::name(), "", Token<typename A::Output, A::kPe>);
-    FL_STREAM(2, expanded3x3, B::name(), "", Token<typename B::Output, B::kPe>);
-    FL_STREAM(L::kConcat1x1Depth, joined1x1, A::name(), ".out", Token<typename L::Output, L::kLanes>);
-    FL_STREAM(L::kConcat3x3Depth, joined3x3, B::name(), ".out", Token<typename L::Output, L::kLanes>);
+    FL_STREAM(2, squeezed, S::Name(), "", Token<typename S::Output, S::kPe>);
+    FL_STREAM(2, squeezed1x1, A::Name(), ".in", Token<typename S::Output, S::kPe>);
+    FL_STREAM(2, squeezed3x3, B::Name(), ".in", Token<typename S::Output, S::kPe>);
+    FL_STREAM(L::kExpand1x1Depth, resized1x1, A::Name(), ".resized", Token<typename S::Output, A::kSimd>);
+    FL_STREAM(L::kExpand3x3Depth, resized3x3, B::Name(), ".resized", Token<typename S::Output, B::kSimd>);
+    FL_STREAM(2, expanded1x1, A::Name(), "", Token<typename A::Output, A::kPe>);
+    FL_STREAM(2, expanded3x3, B::Name(), "", Token<typename B::Output, B::kPe>);
+    FL_STREAM(L::kConcat1x1Depth, joined1x1, A::Name(), ".out", Token<typename L::Output, L::kLanes>);
+    FL_STREAM(L::kConcat3x3Depth, joined3x3, B::Name(), ".out", Token<typename L::Output, L::kLanes>);
 
     mvu<S, SqueezeRule>(input, squeezed, squeeze_rom, squeeze_bias);
     fork<kSqueezed / S::kPe>(squeezed, squeezed1x1, squeezed3x3);

@@ -1,0 +1,106 @@
+"""Generate a project, compile it as one translation unit, and compare every stream with the simulator's integers."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+
+from fireline.codegen.devices import device
+from fireline.codegen.plan import Folding, Plan
+from fireline.codegen.project import write_project
+from fireline.graph import Conv2d, Graph, Node
+
+# What the generated code must compile without a word under.
+STRICT = ["-std=c++14", "-Wall", "-Wextra", "-pedantic", "-Werror"]
+PLAIN = "-O0"
+CHECKED = "-O0 -DFL_CHECKED -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+Choose = Callable[[Graph, Node], Folding]
+
+
+def divisors(number: int) -> list[int]:
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def channels(graph: Graph, node: Node) -> int:
+    """What the lanes of a node that is no convolution must divide."""
+    return gcd(node.output.shape[0], *(graph.nodes[i].output.shape[0] for i in node.inputs))
+
+
+def least(graph: Graph, node: Node) -> Folding:
+    """One lane everywhere."""
+    return Folding(1, 1)
+
+
+def most(graph: Graph, node: Node) -> Folding:
+    """Everything in parallel."""
+    if isinstance(node, Conv2d):
+        return Folding(
+            len(node.weight) // node.groups, int(node.weight.shape[1]), rows=int(node.weight.shape[2])
+        )
+    return Folding(channels(graph, node), channels(graph, node))
+
+
+def drawn(seed: int) -> Choose:
+    """Any legal folding, drawn with `seed`."""
+    random = np.random.default_rng(seed)
+
+    def choose(graph: Graph, node: Node) -> Folding:
+        def one(numbers: list[int]) -> int:
+            return int(random.choice(numbers))
+
+        if not isinstance(node, Conv2d):
+            lanes = one(divisors(channels(graph, node)))
+            return Folding(lanes, lanes)
+        outputs, inputs, height, _ = node.weight.shape
+        return Folding(
+            pe=one(divisors(outputs // node.groups)),
+            simd=one(divisors(int(inputs))),
+            rows=one([1, int(height)]),
+            packed=one([1, 2]),
+            multiplier="lut" if one([0, 1]) else "dsp",
+            rom="lut" if one([0, 1]) else "bram",
+        )
+
+    return choose
+
+
+def plan(graph: Graph, choose: Choose) -> Plan:
+    return Plan(graph, device("xc7z020"), 125.0, tuple(choose(graph, node) for node in graph.nodes))
+
+
+def project(graph: Graph, choose: Choose, folder: Path) -> Path:
+    write_project(plan(graph, choose), folder / "project")
+    return folder / "project"
+
+
+def unity(project: Path, flags: str = PLAIN) -> Path:
+    """The test bench of `project` as one translation unit: quicker than object by object."""
+    sources = [
+        *project.glob("src/*.cpp"),
+        *project.glob("src/layers/*.cpp"),
+        project / "tb" / "testbench.cpp",
+    ]
+    unit = project / "unity.cpp"
+    unit.write_text("".join(f'#include "{path.relative_to(project)}"\n' for path in sorted(sources)))
+    executable = project / "csim"
+    command = ["g++", *STRICT, *flags.split(), "-I", str(project), "-o", str(executable), str(unit)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    return executable
+
+
+def run(project: Path, flags: str = PLAIN) -> subprocess.CompletedProcess[str]:
+    """Compile and run the self-check over every stream."""
+    command = [str(unity(project, flags)), "--streams"]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True)
+
+
+def assert_exact(graph: Graph, choose: Choose, folder: Path, flags: str = PLAIN) -> None:
+    """Every stream of the generated project has the integers of the simulator."""
+    result = run(project(graph, choose, folder), flags)
+    assert result.returncode == 0 and " 0 mismatches" in result.stdout, result.stderr[:2000]

@@ -1,0 +1,51 @@
+"""Convolutions of any kernel, stride, padding, groups and folding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fireline.graph import Conv2d, Graph
+from tests.firmware.harness import CHECKED, PLAIN, Choose, assert_exact, drawn, least, most
+from tests.graphs import Builder
+
+
+def convolutions(bits: int = 8) -> Graph:
+    """A chain of convolutions of every shape."""
+    b = Builder((4, 14, 11), seed=2, bits=bits)
+    x = b.rescale(0)
+    x = b.conv(x, 6, (3, 3), (1, 1), (1, 1, 1, 1))
+    x = b.conv(x, 4, (1, 1))
+    x = b.conv(x, 6, (5, 2), (1, 2), (2, 1, 0, 1), per_channel=True)
+    x = b.conv(x, 8, (2, 2), (1, 1), (1, 1, 1, 1))
+    x = b.conv(x, 8, (3, 3), (1, 1), (2, 2, 2, 2), groups=4)
+    x = b.conv(x, 8, (3, 3), (1, 1), (1, 1, 1, 1), groups=8)
+    x = b.conv(x, 4, (3, 1), (2, 1), (0, 0, 1, 0))
+    b.conv(b.conv(x, 6, (1, 1), (2, 2)), 6, (3, 3), (3, 3), (1, 1, 1, 1))
+    return b.graph("convolutions")
+
+
+FOLDINGS = {"least": least, "most": most, "drawn1": drawn(1), "drawn2": drawn(2), "drawn3": drawn(3)}
+
+
+@pytest.mark.parametrize("choose", FOLDINGS.values(), ids=FOLDINGS)
+def test_every_shape_and_folding(choose: Choose, tmp_path: Path) -> None:
+    assert_exact(convolutions(), choose, tmp_path)
+
+
+@pytest.mark.parametrize("bits", [2, 5])
+def test_few_bits_share_a_dsp_in_the_checked_build(bits: int, tmp_path: Path) -> None:
+    assert_exact(convolutions(bits), drawn(4), tmp_path, CHECKED)
+
+
+def test_without_requantizer_and_with_a_zero_point(tmp_path: Path) -> None:
+    b = Builder((2, 6, 6), seed=3)
+    b.conv(0, 4, (3, 3), (1, 1), (1, 1, 1, 1))
+    pixels = b.nodes[0]
+    b.nodes[0] = replace(pixels, output=replace(pixels.output, zero_point=77))
+    conv = b.nodes[1]
+    assert isinstance(conv, Conv2d)
+    b.nodes[1] = replace(conv, requantize=None, output=replace(conv.output, type=conv.accumulator))
+    assert_exact(b.graph(), drawn(1), tmp_path, PLAIN)
