@@ -1,13 +1,17 @@
-"""Random small QONNX networks: random topology, kernels, strides, padding, widths and scales."""
+"""Random small QONNX networks: random topology, kernels, strides, padding, widths, scales, rounding and functions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tests.qonnx_models import QonnxBuilder
+
+MODES = ("ROUND", "ROUND", "ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
 
 
 @dataclass(frozen=True)
@@ -20,99 +24,201 @@ class Map:
     width: int
 
 
+@dataclass(frozen=True)
+class Draw:
+    """What random choices are made with; scales are powers of two or any float32."""
+
+    b: QonnxBuilder
+    random: np.random.Generator
+    power_of_two: bool
+
+    def one(self, values: Any) -> Any:
+        chosen = self.random.choice(np.arange(len(values)))
+        return values[int(chosen)]
+
+    def flag(self, share: float = 0.5) -> bool:
+        return bool(self.random.random() < share)
+
+    def whole(self, low: int, high: int) -> int:
+        return int(self.random.integers(low, high + 1))
+
+    def scale(self) -> float:
+        exponent = self.random.integers(-4, 2)
+        return float(2.0**exponent if self.power_of_two else 2.0**exponent * self.random.uniform(0.5, 1.0))
+
+    def scales(self, channels: int, share: float) -> Any:
+        """One scale, or one for each channel."""
+        if not self.flag(share):
+            return self.scale()
+        return np.array([self.scale() for _ in range(channels)]).reshape(1, -1, 1, 1)
+
+
+Block = Callable[[Draw, Map], Map]
+
+
 def random_model(folder: Path, seed: int, power_of_two: bool = True) -> Path:
     """A network of 2 to 6 blocks drawn with `seed`, written to `folder`."""
     random = np.random.default_rng(seed)
     shape = (int(random.choice([1, 2, 3])), int(random.integers(5, 12)), int(random.integers(5, 12)))
-    b = QonnxBuilder(shape, seed)
-    x = Map(b.pixels(), *shape)
-    for _ in range(random.integers(2, 7)):
-        block = random.choice([conv_block, pool_block, fire_block, bypass_block, branch_block])
-        x = block(b, x, random, power_of_two)
-    tail = random.choice(["none", "average", "classifier"])
+    draw = Draw(QonnxBuilder(shape, seed), random, power_of_two)
+    x = Map(draw.b.pixels(), *shape)
+    for _ in range(draw.whole(2, 6)):
+        x = draw.one(BLOCKS)(draw, x)
+    tail = draw.one(["none", "average", "classifier", "dense"])
     if tail == "classifier":
-        x = conv_block(b, x, random, power_of_two)
-    output = x.tensor if tail == "none" else b.node("GlobalAveragePool", [x.tensor])
-    return b.save(output, folder, f"random{seed}")
+        x = conv_block(draw, x)
+    if tail == "dense":
+        output = dense(draw, x)
+    else:
+        output = x.tensor if tail == "none" else draw.b.node("GlobalAveragePool", [x.tensor])
+        if tail == "average" and draw.flag():
+            output = draw.b.quant(output, draw.scale() / 2, draw.whole(3, 8), True)
+    return draw.b.save(output, folder, f"random{seed}")
 
 
-def scale(random: np.random.Generator, power_of_two: bool) -> float:
-    exponent = random.integers(-4, 2)
-    return float(2.0**exponent if power_of_two else 2.0**exponent * random.uniform(0.5, 1.0))
-
-
-def conv(
-    b: QonnxBuilder, x: Map, random: np.random.Generator, power_of_two: bool, channels: int, kernel: int
-) -> Map:
+def conv(draw: Draw, x: Map, channels: int, kernel: int, groups: int = 1) -> Map:
     """A convolution that keeps or halves the size."""
-    stride = int(random.choice([1, 1, 2])) if min(x.height, x.width) > 4 else 1
-    padding = int(random.integers(0, kernel))
+    stride = draw.one([1, 1, 2]) if min(x.height, x.width) > 4 else 1
+    padding = draw.whole(0, kernel - 1)
     if min(x.height, x.width) + 2 * padding < kernel:
         padding = kernel // 2
-    per_channel = bool(random.integers(0, 2))
-    scales = np.array([scale(random, power_of_two) / 16 for _ in range(channels if per_channel else 1)])
-    tensor = b.conv(
+    scales = np.array([draw.scale() / 16 for _ in range(channels if draw.flag() else 1)])
+    tensor = draw.b.conv(
         x.tensor,
         x.channels,
         channels,
         kernel,
         stride,
         padding,
-        bits=int(random.integers(2, 9)),
-        scale=scales.reshape(-1, 1, 1, 1) if per_channel else float(scales[0]),
-        bias_scale=2.0**-12 if random.integers(0, 2) else None,
+        bits=draw.whole(2, 8),
+        scale=scales.reshape(-1, 1, 1, 1) if len(scales) > 1 else float(scales[0]),
+        bias_scale=2.0**-12 if draw.flag() else None,
+        groups=groups,
     )
     height = (x.height + 2 * padding - kernel) // stride + 1
     width = (x.width + 2 * padding - kernel) // stride + 1
     return Map(tensor, channels, height, width)
 
 
-def activation(b: QonnxBuilder, x: Map, random: np.random.Generator, power_of_two: bool) -> Map:
-    """A quantizer, with or without a ReLU before it."""
-    signed = bool(random.integers(0, 3) == 0)
-    tensor = x.tensor if signed else b.relu(x.tensor)
-    bits = int(random.integers(2, 9))
-    return Map(b.quant(tensor, scale(random, power_of_two), bits, signed), x.channels, x.height, x.width)
+def activation(draw: Draw, x: Map) -> Map:
+    """A function and a quantizer, of one bit now and then."""
+    if draw.flag(0.06):
+        scale = draw.b.constant(draw.scale())
+        return replace(
+            x, tensor=draw.b.node("BipolarQuant", [x.tensor, scale], domain="qonnx.custom_op.general")
+        )
+    function = draw.one(["relu"] * 5 + ["none", "none", "leaky", "tanh", "hard"])
+    b, tensor, bits = draw.b, x.tensor, draw.whole(2, 8)
+    signed = function in ("none", "leaky", "tanh") or draw.flag(0.1)
+    if function == "relu":
+        tensor = b.relu(tensor)
+    elif function == "leaky":
+        tensor = b.node("LeakyRelu", [tensor], alpha=draw.one([0.5, 0.25, 0.125]))
+    elif function == "hard":
+        tensor = b.node("HardSigmoid", [tensor], alpha=0.25, beta=0.5)
+    elif function == "tanh":
+        tensor, bits = b.node("Tanh", [tensor]), draw.whole(3, 6)
+    zero_point = float(draw.whole(0, 2**bits - 1)) if not signed and draw.flag(0.25) else 0.0
+    narrow, mode = draw.flag(0.2), draw.one(MODES)
+    scale = draw.scale() if function != "tanh" else 2.0 ** (1 - bits)
+    return replace(x, tensor=b.quant(tensor, scale, bits, signed, narrow, zero_point, mode))
 
 
-def conv_block(b: QonnxBuilder, x: Map, random: np.random.Generator, power_of_two: bool) -> Map:
-    channels, kernel = int(random.choice([1, 2, 4, 6, 8])), int(random.choice([1, 2, 3]))
-    return activation(b, conv(b, x, random, power_of_two, channels, kernel), random, power_of_two)
+def conv_block(draw: Draw, x: Map) -> Map:
+    return activation(draw, conv(draw, x, draw.one([1, 2, 4, 6, 8]), draw.one([1, 2, 3])))
 
 
-def pool_block(b: QonnxBuilder, x: Map, random: np.random.Generator, power_of_two: bool) -> Map:
-    kernel, ceil = int(random.choice([2, 3])), bool(random.integers(0, 2))
+def grouped_block(draw: Draw, x: Map) -> Map:
+    groups = draw.one([g for g in range(1, x.channels + 1) if x.channels % g == 0])
+    return activation(draw, conv(draw, x, groups * draw.one([1, 2]), draw.one([1, 3]), groups))
+
+
+def max_pool_block(draw: Draw, x: Map) -> Map:
+    kernel, ceil = draw.one([2, 3]), draw.flag()
     if min(x.height, x.width) < kernel:
         return x
     extra = 1 if ceil else 0
     height, width = ((side - kernel + extra) // 2 + 1 for side in (x.height, x.width))
-    return Map(b.maxpool(x.tensor, kernel, 2, ceil), x.channels, height, width)
+    return Map(draw.b.maxpool(x.tensor, kernel, 2, ceil), x.channels, height, width)
 
 
-def fire_block(b: QonnxBuilder, x: Map, random: np.random.Generator, power_of_two: bool) -> Map:
-    squeeze, expand = int(random.choice([2, 4])), int(random.choice([2, 4, 6]))
-    step = scale(random, power_of_two)
-    s = b.quant(b.relu(b.conv(x.tensor, x.channels, squeeze, bits=4)), step, int(random.integers(3, 9)))
+def average_pool_block(draw: Draw, x: Map) -> Map:
+    kernel, stride = draw.one([2, 3]), draw.one([1, 2])
+    if min(x.height, x.width) < kernel:
+        return x
+    tensor = draw.b.node("AveragePool", [x.tensor], kernel_shape=[kernel] * 2, strides=[stride] * 2)
+    height, width = ((side - kernel) // stride + 1 for side in (x.height, x.width))
+    return activation(draw, Map(tensor, x.channels, height, width))
+
+
+def fire_block(draw: Draw, x: Map) -> Map:
+    b, squeeze, expand = draw.b, draw.one([2, 4]), draw.one([2, 4, 6])
+    s = b.quant(b.relu(b.conv(x.tensor, x.channels, squeeze, bits=4)), draw.scale(), draw.whole(3, 8))
     left, right = b.conv(s, squeeze, expand, bits=5), b.conv(s, squeeze, 2 * expand, 3, 1, 1)
-    joined = b.quant(b.relu(b.concat(left, right)), scale(random, power_of_two), int(random.integers(3, 9)))
+    joined = b.quant(b.relu(b.concat(left, right)), draw.scales(3 * expand, 0.0), draw.whole(3, 8))
     return Map(joined, 3 * expand, x.height, x.width)
 
 
-def bypass_block(b: QonnxBuilder, x: Map, random: np.random.Generator, power_of_two: bool) -> Map:
+def bypass_block(draw: Draw, x: Map) -> Map:
     """A convolution of unchanged size with its input added, the two on unlike scales."""
-    y = b.conv(x.tensor, x.channels, x.channels, 3, 1, 1, bits=int(random.integers(2, 6)))
-    y = b.quant(y, scale(random, True), int(random.integers(3, 9)), True)
-    joined = Map(b.node("Add", [x.tensor, y]), x.channels, x.height, x.width)
-    return activation(b, joined, random, power_of_two)
+    b = draw.b
+    y = b.conv(x.tensor, x.channels, x.channels, 3, 1, 1, bits=draw.whole(2, 5))
+    y = b.quant(y, draw.scale(), draw.whole(3, 8), True)
+    return activation(draw, replace(x, tensor=b.node("Add", [x.tensor, y])))
 
 
-def branch_block(b: QonnxBuilder, x: Map, random: np.random.Generator, power_of_two: bool) -> Map:
+def branch_block(draw: Draw, x: Map) -> Map:
     """Three readers of one activation behind one shared quantizer."""
-    widths = [int(random.choice([2, 4])) for _ in range(3)]
-    kernels = [int(random.choice([1, 3])) for _ in range(3)]
+    widths, kernels = [draw.one([2, 4]) for _ in range(3)], [draw.one([1, 3]) for _ in range(3)]
     parts = [
-        b.conv(x.tensor, x.channels, width, kernel, 1, kernel // 2, bits=4)
+        draw.b.conv(x.tensor, x.channels, width, kernel, 1, kernel // 2, bits=4)
         for width, kernel in zip(widths, kernels, strict=True)
     ]
-    joined = Map(b.concat(*parts), sum(widths), x.height, x.width)
-    return activation(b, joined, random, power_of_two)
+    return activation(draw, Map(draw.b.concat(*parts), sum(widths), x.height, x.width))
+
+
+def batch_norm_block(draw: Draw, x: Map) -> Map:
+    """A convolution, a factor and an offset for each channel, an activation."""
+    y = conv(draw, x, draw.one([2, 4]), 1)
+    factors = [draw.one([1.0, 0.5, -0.75, 1.25]) for _ in range(y.channels)]
+    offsets = [draw.one([0.0, 0.125, -0.5]) for _ in range(y.channels)]
+    b = draw.b
+    scaled = b.node("Mul", [y.tensor, b.constant(np.reshape(factors, (1, -1, 1, 1)))])
+    return activation(
+        draw, replace(y, tensor=b.node("Add", [scaled, b.constant(np.reshape(offsets, (1, -1, 1, 1)))]))
+    )
+
+
+def requantize_block(draw: Draw, x: Map) -> Map:
+    """A quantizer in series, with a function before it: a table."""
+    return activation(draw, x)
+
+
+def per_channel_block(draw: Draw, x: Map) -> Map:
+    """An activation with one scale for each channel, in front of a depthwise convolution."""
+    scales = draw.scales(x.channels, 1.0)
+    tensor = draw.b.quant(draw.b.relu(x.tensor), scales, draw.whole(3, 6))
+    return activation(draw, conv(draw, replace(x, tensor=tensor), x.channels, 3, x.channels))
+
+
+def dense(draw: Draw, x: Map) -> str:
+    """A flattened activation times a matrix."""
+    b, inputs, outputs = draw.b, x.channels * x.height * x.width, draw.whole(2, 6)
+    weight = b.quant(b.constant(draw.random.normal(size=(inputs, outputs)) / 8), draw.scale() / 16, 4, True)
+    return b.node("MatMul", [b.node("Flatten", [x.tensor]), weight])
+
+
+BLOCKS: tuple[Block, ...] = (
+    conv_block,
+    conv_block,
+    grouped_block,
+    max_pool_block,
+    average_pool_block,
+    fire_block,
+    fire_block,
+    bypass_block,
+    branch_block,
+    batch_norm_block,
+    requantize_block,
+    per_channel_block,
+)
