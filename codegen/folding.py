@@ -19,18 +19,13 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array, hstack
 
 from fireline.codegen.axi import input_beat
-from fireline.codegen.cost import (
-    SHELL,
-    core_parts,
-    lanes,
-    narrow_side,
-    node_cycles,
-    stream_part,
-    wide_side,
-)
+from fireline.codegen.cost import SHELL, core_parts, narrow_side, wide_side
+from fireline.codegen.cost_conv2d import chosen_parts
+from fireline.codegen.cycles import lanes, node_cycles
 from fireline.codegen.devices import Device, device
 from fireline.codegen.memory import Resources, Storage
 from fireline.codegen.multipliers import packed_products
+from fireline.codegen.parts import stream_part
 from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
 from fireline.codegen.skew import Slack, slack_pixels, stream_depth, stream_depths
 from fireline.errors import FirelineError
@@ -117,19 +112,7 @@ def limits(part: Device) -> Counts:
 def node_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[list[Option]]:
     """Every way worth considering to build each node: none is worse than another in cycles and all resources."""
     slack = slack_pixels(graph)
-    result = []
-    for index, node in enumerate(graph.nodes):
-        options = [
-            Option(
-                folding,
-                node_cycles(graph, node, folding),
-                lanes(node, folding),
-                _counts(graph, slack, index, folding),
-            )
-            for folding in foldings(graph, node, part, freedom)
-        ]
-        result.append(pareto(options))
-    return result
+    return [pareto(_options(graph, slack, index, part, freedom)) for index in range(len(graph.nodes))]
 
 
 def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT) -> Iterator[Folding]:
@@ -145,15 +128,18 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
     products: list[tuple[Literal["dsp", "lut"], int]] = [("dsp", 1), ("lut", 1)]
     if freedom.packed and shared > 1:
         products.append(("dsp", shared))
-    # Only Versal's URAM has initial content; elsewhere what is in it is loaded.
-    memories: tuple[Storage, ...] = ("bram", "lut")
-    if part.uram and (freedom.loaded or part.family == "versal"):
-        memories += ("uram",)
     heights = sorted({1, int(node.weight.shape[2])})
     for pe in divisors(node.output.shape[0] // node.groups):
         for simd, rows in product(divisors(int(node.weight.shape[1])), heights):
-            for (multiplier, count), rom in product(products, memories):
+            for (multiplier, count), rom in product(products, weight_memories(part, freedom)):
                 yield Folding(pe, simd, multiplier, rom, rows, count)
+
+
+def weight_memories(part: Device, freedom: Freedom) -> tuple[Storage, ...]:
+    """Where weights may lie. Only Versal's URAM has initial content; elsewhere what is in it is loaded."""
+    if part.uram and (freedom.loaded or part.family == "versal"):
+        return "bram", "lut", "uram"
+    return "bram", "lut"
 
 
 def pareto(options: Sequence[Option]) -> list[Option]:
@@ -245,14 +231,30 @@ def divisors(number: int) -> list[int]:
     return [d for d in range(1, number + 1) if number % d == 0]
 
 
-def _counts(graph: Graph, slack: Slack, index: int, folding: Folding) -> tuple[int, ...]:
-    """Resources of a node with this folding: its own, the streams it reads, its halves of the width adapters.
+def _options(graph: Graph, slack: Slack, index: int, part: Device, freedom: Freedom) -> list[Option]:
+    """All foldings of a node. Most of the cost of a convolution is the same for all choices of what it is built of."""
+    node, common, result = graph.nodes[index], {}, []
+    for folding in foldings(graph, node, part, freedom):
+        shape = folding.pe, folding.simd, folding.rows
+        if shape not in common:
+            common[shape] = _common(graph, slack, index, folding)
+        counts = common[shape]
+        if isinstance(node, Conv2d):
+            counts = Resources.sum([counts, *(p.resources for p in chosen_parts(graph, node, folding))])
+        cycles = node_cycles(graph, node, folding)
+        result.append(Option(folding, cycles, lanes(node, folding), counts.counts()))
+    return result
+
+
+def _common(graph: Graph, slack: Slack, index: int, folding: Folding) -> Resources:
+    """A node with its streams and its halves of the width adapters, but for what a convolution chooses.
 
     An adapter is counted at both sides even where the widths turn out equal, so that nodes are independent; a plan
     therefore never needs more than its options say.
     """
     node = graph.nodes[index]
-    pieces = [part.resources for part in core_parts(graph, node, folding)]
+    own = core_parts(graph, node, folding, chosen=False)
+    pieces = [part.resources for part in own]
     for position, source in enumerate(node.inputs):
         bits = graph.nodes[source].output.type.bits
         depth = stream_depth(graph, slack, index, position, folding)
@@ -260,5 +262,4 @@ def _counts(graph: Graph, slack: Slack, index: int, folding: Folding) -> tuple[i
         pieces.append(wide_side(folding.simd, bits))
     bits = node.output.type.bits
     behind = stream_part(DEFAULT_DEPTH, folding.pe * bits).resources + narrow_side(folding.pe, bits)
-    pieces += [behind] * len(graph.users(index))
-    return Resources.sum(pieces).counts()
+    return Resources.sum([*pieces, *[behind] * len(graph.users(index))])

@@ -7,8 +7,17 @@ from dataclasses import fields, replace
 import numpy as np
 
 from fireline.codegen.devices import Device, devices
-from fireline.codegen.folding import Freedom, choose, least_overrun, limits, node_options, shortest_interval
-from fireline.codegen.memory import Resources
+from fireline.codegen.folding import (
+    Freedom,
+    Option,
+    choose,
+    least_overrun,
+    limits,
+    node_options,
+    shortest_interval,
+    weight_memories,
+)
+from fireline.codegen.memory import Resources, Storage
 from fireline.errors import DoesNotFitError
 from fireline.fixed import IntType, frozen_array
 from fireline.graph import Conv2d, Graph, Node
@@ -76,14 +85,14 @@ def _enough_bits(graph: Graph, part: Device, interval: int, freedom: Freedom) ->
 
 def _enough_device(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[Device]:
     """The smallest larger device on which the network fits; none or one."""
-    larger = [other for other in devices().values() if other.lut > part.lut]
-    options = {family: node_options(graph, other, freedom) for family, other in _one_each(larger).items()}
-    return [o for o in larger if choose(options[o.family], interval, limits(o)) is not None][:1]
-
-
-def _one_each(parts: list[Device]) -> dict[str, Device]:
-    """One part of each family: options depend on the family alone."""
-    return {part.family: part for part in parts}
+    options: dict[tuple[Storage, ...], list[list[Option]]] = {}
+    for other in (device for device in devices().values() if device.lut > part.lut):
+        kinds = weight_memories(other, freedom)
+        if kinds not in options:
+            options[kinds] = node_options(graph, other, freedom)
+        if choose(options[kinds], interval, limits(other)) is not None:
+            return [other]
+    return []
 
 
 def narrowed(graph: Graph, bits: int) -> Graph:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fireline.codegen.cost import Part, cycles, initiation_interval, lanes, parts, resources, total
+from fireline.codegen.cost import parts, resources, total
+from fireline.codegen.cycles import cycles, initiation_interval, lanes
 from fireline.codegen.memory import Resources
+from fireline.codegen.parts import Part
 from fireline.codegen.plan import Plan
 from fireline.codegen.skew import lag
 from fireline.graph import macs, node_macs

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fireline.codegen.cost import initiation_interval
+from fireline.codegen.cycles import initiation_interval
 from fireline.codegen.plan import DEFAULT_DEPTH, Plan
 from fireline.codegen.skew import squeezed_side
 from fireline.sim.dataflow import DeadlockError, run

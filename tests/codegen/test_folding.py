@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fireline.codegen.cost import cycles, initiation_interval, lanes, total
+from fireline.codegen.cost import total
+from fireline.codegen.cycles import cycles, initiation_interval, lanes
 from fireline.codegen.devices import device
 from fireline.codegen.folding import budget, choose, limits, node_options, plan_for, shortest_interval
 from fireline.errors import DoesNotFitError, FirelineError

@@ -3,7 +3,8 @@ from dataclasses import asdict
 
 import pytest
 
-from fireline.codegen.cost import initiation_interval, total
+from fireline.codegen.cost import total
+from fireline.codegen.cycles import initiation_interval
 from fireline.codegen.folding import plan_for
 from fireline.codegen.summary import summary
 from fireline.graph import macs

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
 
-from fireline.codegen.cost import initiation_interval
+from fireline.codegen.cycles import initiation_interval
 from fireline.codegen.devices import device
 from fireline.codegen.folding import foldings, plan_for
 from fireline.codegen.plan import Plan
@@ -117,10 +118,15 @@ def test_one_entry_below_the_minimum_of_a_fire_or_a_bypass_stream_is_felt() -> N
         depths = [list(d) for d in plan.depths]
         depths[index][position] = least - 1
         shallow = replace(plan, depths=tuple(map(tuple, depths)))
-        try:
-            assert simulate(shallow, 3).steps[-1][-1] > whole
-        except DeadlockError as error:
-            assert names[index] in str(error)
+        assert later_or_never(shallow, names[index]) > whole
+
+
+def later_or_never(plan: Plan, name: str) -> float:
+    """When the last image is out; never, if the plan deadlocks at the stream in front of node `name`."""
+    try:
+        return float(simulate(plan, 3).steps[-1][-1])
+    except DeadlockError as error:
+        return inf if name in str(error) else 0
 
 
 @pytest.mark.slow
