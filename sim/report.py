@@ -18,9 +18,11 @@ from fireline.files import write_whole
 from fireline.graph import Graph
 from fireline.sim import report_accuracy, report_hardware, report_ranges, report_verdict
 from fireline.sim.accuracy import Agreement, EngineAccuracy
+from fireline.sim.dataflow import Timing
 from fireline.sim.report_accuracy import Disagreement
 from fireline.sim.report_memory_map import memory_map
 from fireline.sim.report_pipeline import pipeline
+from fireline.sim.report_timeline import timeline
 from fireline.sim.statistics import NodeStatistics
 from fireline.sim.verify import Verification
 
@@ -29,14 +31,15 @@ from fireline.sim.verify import Verification
 class Report:
     """All that a report tells. What is None or empty leaves its section out, with a sentence.
 
-    `facts` are shown at the top as they are, such as ("bits", "w8a8"). `engines` are the accuracies of the exact
-    engines, the one that stands for the firmware last. `agreement` is between the float network and the firmware, and
-    `disagreements` some of its images.
+    `timing` is the cycle simulation of `plan`. `facts` are shown at the top as they are, such as ("bits", "w8a8").
+    `engines` are the accuracies of the exact engines, the one that stands for the firmware last. `agreement` is between
+    the float network and the firmware, and `disagreements` some of its images.
     """
 
     title: str
     graph: Graph
     plan: Plan | None = None
+    timing: Timing | None = None
     facts: tuple[tuple[str, str], ...] = ()
     verification: Verification | None = None
     floating: EngineAccuracy | None = None
@@ -76,7 +79,14 @@ def render(report: Report) -> str:
             verdict=report_verdict.verdict(report.verification),
             checks=report_verdict.checks(report.verification) if report.verification else [],
             tiles=report_verdict.tiles(
-                graph, figures, resources, report.floating, firmware, report.agreement, report.statistics
+                graph,
+                figures,
+                report.timing,
+                resources,
+                report.floating,
+                firmware,
+                report.agreement,
+                report.statistics,
             ),
             accuracies=report_accuracy.engine_rows(report.floating, report.engines),
             class_rows=report_accuracy.class_rows(report.floating, firmware, report.classes)
@@ -91,6 +101,7 @@ def render(report: Report) -> str:
             resources=resources,
             pipeline=pipeline(graph, figures),
             layers=report_hardware.layers(graph, figures),
+            timeline=timeline(graph, report.timing) if report.timing else None,
             memories=report_hardware.layer_memories(figures) if figures else [],
             memory_map=memory_map(figures) if figures else None,
             roles=report_hardware.ROLE_NAMES,

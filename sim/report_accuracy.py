@@ -108,7 +108,7 @@ def engine_rows(floating: EngineAccuracy | None, engines: Sequence[EngineAccurac
         change = ""
         if floating and one is not floating and one.images == floating.images:
             points = 100 * (one.top1 - floating.top1) / one.images
-            change = f"{points:+.2f}" if points else "±0"
+            change = f"{points:+.2f} points" if points else "equal"
         share = one.top1 / one.images
         top5 = percent(one.top5 / one.images, 2) if len(one.confusion) > 5 else ""
         rows.append(EngineRow(one.engine, f"{one.images:,}", percent(share, 2), width(share), top5, change))
@@ -151,8 +151,8 @@ def matrix(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -> Matrix |
 
 
 def pairs(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -> list[Pair]:
-    """The commonest mistakes."""
-    found = list(most_confused(confusion, PAIRS))
+    """The commonest mistakes; what happened once is no habit."""
+    found = [one for one in most_confused(confusion, PAIRS) if one.count > 1]
     return [
         Pair(
             class_name(classes, one.label),

@@ -23,8 +23,8 @@ from fireline.sim.report_format import TIMES, percent, shape
 
 Point = tuple[float, float]
 
-SIZES = {"block": (116.0, 52.0), "bar": (22.0, 52.0), "sum": (26.0, 26.0)}  # width and height of each form
-GAP, STACK, FRAME = 26.0, 20.0, 10.0  # between columns, between rows, inside a frame
+SIZES = {"block": (118.0, 52.0), "bar": (22.0, 52.0), "sum": (26.0, 26.0)}  # width and height of each form
+GAP, STACK, FRAME = 22.0, 20.0, 10.0  # between columns, between rows, inside a frame
 LABEL = 17  # characters that fit a block
 
 
@@ -94,7 +94,7 @@ def fire_box(graph: Graph, summary: Summary | None, fire: Fire) -> Box:
     wide, high = SIZES["block"]
     height = 2 * high + STACK + 2 * FRAME + 12
     middle = height / 2
-    column, join = FRAME + wide + GAP, FRAME + 2 * (wide + GAP) - 6
+    column, join = FRAME + wide + GAP, FRAME + 2 * (wide + GAP) - 4
     upper, lower = middle - STACK / 2 - high, middle + STACK / 2
     full = join + concat.width + FRAME
     wires = [f"M0 {middle:g}H{FRAME:g}", f"M{full - FRAME:g} {middle:g}H{full:g}"]
@@ -124,11 +124,12 @@ def operation(node: Node) -> str:
     match node:
         case Input():
             return "input"
-        case Conv2d(weight=weight, stride=stride):
+        case Conv2d(weight=weight, stride=stride, groups=groups):
             kh, kw = weight.shape[2:]
-            return f"{kh}{TIMES}{kw} conv" + (f" /{stride[0]}" if max(stride) > 1 else "")
+            step = f"/{stride[0]}" if max(stride) > 1 else ""
+            return f"{kh}{TIMES}{kw}{step} conv {weight.shape[1] * groups}→{len(weight)}"
         case MaxPool2d(kernel=(kh, kw), stride=stride):
-            return f"{kh}{TIMES}{kw} max pool /{stride[0]}"
+            return f"{kh}{TIMES}{kw} max pool/{stride[0]}"
         case GlobalAvgPool2d():
             return "average pool"
         case Concat():

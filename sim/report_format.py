@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isinf
 
-TIMES = "\N{MULTIPLICATION SIGN}"
+TIMES, NBSP = "\N{MULTIPLICATION SIGN}", "\N{NO-BREAK SPACE}"
 
 
 def count(value: float) -> str:
@@ -17,10 +17,10 @@ def percent(share: float, digits: int = 1) -> str:
     text = f"{100 * share:.{digits}f}"
     smallest = 10**-digits
     if share > 0 and float(text) == 0:
-        return f"< {smallest:g} %"
+        return f"<{NBSP}{smallest:g}{NBSP}%"
     if share < 1 and float(text) == 100:
-        return f"> {100 - smallest:g} %"
-    return f"{text} %"
+        return f">{NBSP}{100 - smallest:g}{NBSP}%"
+    return f"{text}{NBSP}%"
 
 
 def width(share: float) -> str:

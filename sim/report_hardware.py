@@ -11,7 +11,6 @@ from fireline.codegen.summary import Memory, Stage, Summary
 from fireline.graph import Conv2d, Graph, Node
 from fireline.sim.report_blocks import folding, operation
 from fireline.sim.report_format import TIMES, bits, count, percent, shape, width
-from fireline.sim.statistics import naive_accumulator
 
 # What a memory holds, by the name of the part; anything else is constants and sums.
 ROLES = {
@@ -55,7 +54,6 @@ class Layer:
     weights: str
     weight_type: str
     accumulator: str
-    naive: str
     hardware: LayerHardware | None
 
 
@@ -112,15 +110,14 @@ def resource_bars(plan: Plan, summary: Summary) -> list[Resource]:
 def layers(graph: Graph, summary: Summary | None) -> list[Layer]:
     """Every node of the graph."""
     stages: Sequence[Stage | None] = summary.stages if summary else [None] * len(graph.nodes)
-    return [_layer(graph, node, stage, summary) for node, stage in zip(graph.nodes, stages, strict=True)]
+    return [_layer(node, stage, summary) for node, stage in zip(graph.nodes, stages, strict=True)]
 
 
-def _layer(graph: Graph, node: Node, stage: Stage | None, summary: Summary | None) -> Layer:
-    weights = weight_type = accumulator = naive = ""
+def _layer(node: Node, stage: Stage | None, summary: Summary | None) -> Layer:
+    weights = weight_type = accumulator = ""
     if isinstance(node, Conv2d):
         weights, weight_type = count(node.weight.size), str(node.weight_type)
         accumulator = str(node.accumulator)
-        naive = str(naive_accumulator(node, graph.nodes[node.inputs[0]].output.type))
     return Layer(
         node.name,
         operation(node),
@@ -129,7 +126,6 @@ def _layer(graph: Graph, node: Node, stage: Stage | None, summary: Summary | Non
         weights,
         weight_type,
         accumulator,
-        naive,
         _hardware(stage, summary.initiation_interval) if stage and summary else None,
     )
 

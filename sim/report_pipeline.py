@@ -16,7 +16,7 @@ from fireline.graph import Graph
 from fireline.sim.report_blocks import GAP, STACK, Box, Point, curve, fire_box, node_box
 from fireline.sim.report_format import shape
 
-LEAD, TAIL, LANE = 18.0, 66.0, 16.0  # before the first column, behind the last, height of a lane
+LEAD, TAIL, LANE = 16.0, 70.0, 16.0  # before the first column, behind the last, height of a lane
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import isfinite
 
 from fireline.fixed import IntType
-from fireline.graph import Conv2d, Graph
+from fireline.graph import Add, Conv2d, Graph, Rescale
 from fireline.sim.report_format import decibel, percent, width
-from fireline.sim.statistics import NodeStatistics, clamp_of, naive_accumulator
+from fireline.sim.statistics import NodeStatistics, naive_accumulator
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Activations:
-    """The range of one node's integers; shares at the clamp's ends only where values beyond are cut off."""
+    """The range of one node's integers; `clamped` is empty where nothing is cut off."""
 
     node: str
     span: Span
@@ -70,12 +70,13 @@ def activations(graph: Graph, statistics: Sequence[NodeStatistics]) -> list[Acti
     rows = []
     for one in statistics:
         node = nodes[one.name]
-        # At the low end of an unsigned range lie the zeros of a ReLU, which are no saturation.
-        clamped = one.at_high + (one.at_low if clamp_of(node)[0] < node.output.zero_point else 0.0)
+        clamped = ""
+        if isinstance(node, Conv2d | Add | Rescale) and node.requantize is not None:
+            # At the low end of an unsigned range lie the zeros of a ReLU, which are no saturation.
+            at_low = one.at_low if node.requantize.low < node.output.zero_point else 0.0
+            clamped = percent(one.at_high + at_low, 2)
         rows.append(
-            Activations(
-                one.name, span(one.low, one.high, node.output.type), percent(clamped, 2), percent(one.zeros)
-            )
+            Activations(one.name, span(one.low, one.high, node.output.type), clamped, percent(one.zeros))
         )
     return rows
 

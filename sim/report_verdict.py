@@ -9,6 +9,7 @@ from typing import Literal
 from fireline.codegen.summary import Summary
 from fireline.graph import Conv2d, Graph, macs
 from fireline.sim.accuracy import Agreement, EngineAccuracy
+from fireline.sim.dataflow import Timing
 from fireline.sim.report_format import bits, count, listing, percent, plural
 from fireline.sim.report_hardware import Resource
 from fireline.sim.statistics import NodeStatistics
@@ -69,8 +70,8 @@ def verdict(verification: Verification | None) -> Verdict:
     return Verdict(
         "exact",
         "Exact: 0 mismatches",
-        f"{names} {'equals' if len(witnesses) == 1 else 'equal'} the {reference.name} in all of "
-        f"{plural(compared, 'compared integer')}, of up to {plural(max(e.tensors for e in witnesses), 'tensor')} "
+        f"{names} {'equals' if len(witnesses) == 1 else 'equal'} the {reference.name} in all "
+        f"{plural(compared, 'integer')} compared, in up to {plural(max(e.tensors for e in witnesses), 'tensor')} "
         f"over {images}.",
     )
 
@@ -94,6 +95,7 @@ def checks(verification: Verification) -> list[Check]:
 def tiles(
     graph: Graph,
     summary: Summary | None,
+    timing: Timing | None,
     resources: Sequence[Resource],
     floating: EngineAccuracy | None,
     firmware: EngineAccuracy | None,
@@ -109,11 +111,11 @@ def tiles(
             remark += f"; float {percent(floating.top1 / floating.images)}"
         rows.append(Tile("Firmware accuracy", percent(top1), remark))
     if agreement:
-        remark = f"{plural(len(agreement.differ), 'image')} of {count(agreement.images)} seen unlike"
+        remark = f"another in {count(len(agreement.differ))} of {plural(agreement.images, 'image')}"
         rows.append(Tile("Same class as float", percent(agreement.share), remark))
     if summary:
         clock = f"at {summary.clock_mhz:g} MHz"
-        latency = summary.latency / summary.clock_mhz / 1000
+        cycles, how = (timing.latency, "simulated") if timing else (summary.latency, "estimated")
         rows.append(
             Tile(
                 "Throughput",
@@ -121,7 +123,9 @@ def tiles(
                 f"{clock}, an image every {summary.initiation_interval:,} cycles",
             )
         )
-        rows.append(Tile("Latency", f"{latency:,.3g} ms", f"{summary.latency:,} cycles, estimated"))
+        rows.append(
+            Tile("Latency", f"{cycles / summary.clock_mhz / 1000:,.3g} ms", f"{cycles:,} cycles, {how}")
+        )
         over = [resource for resource in resources if resource.over]
         tight = max(resources, key=lambda resource: float(resource.bar))
         fitting = f"does not fit: {listing([r.name for r in over])} over budget" if over else "fits"

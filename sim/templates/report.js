@@ -8,7 +8,10 @@ function add(parent, tag, text) {
   return element;
 }
 
-function show(node) {
+function show(block) {
+  const node = block.dataset.node;
+  // On the other side of the page, so that it does not cover the block.
+  panel.classList.toggle("left", block.getBoundingClientRect().left * 2 > window.innerWidth);
   panel.replaceChildren();
   add(panel, "h2", node);
   const list = add(panel, "dl", "");
@@ -29,6 +32,6 @@ function show(node) {
 }
 
 for (const block of document.querySelectorAll("a[data-node]")) {
-  for (const event of ["mouseenter", "focus"]) block.addEventListener(event, () => show(block.dataset.node));
+  for (const event of ["mouseenter", "focus"]) block.addEventListener(event, () => show(block));
   for (const event of ["mouseleave", "blur"]) block.addEventListener(event, () => { panel.hidden = true; });
 }

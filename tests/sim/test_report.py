@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fireline.codegen.devices import device
-from fireline.codegen.simple_folding import simple_plan
+from fireline.codegen.folding import plan_for
 from fireline.errors import FirelineError
 from fireline.graph import Graph
 from fireline.sim.accuracy import agreement, engine_accuracy, predictions, scores
+from fireline.sim.dataflow import simulate
 from fireline.sim.engines import Engine, simulator
 from fireline.sim.report import Report, render, write_report
 from fireline.sim.report_accuracy import Disagreement
@@ -24,6 +24,7 @@ HOSTILE = '<script>alert("x")</script>&amp;\'" onload=1 {{ 7 * 7 }}'
 def full_report(graph: Graph | None = None, classes: int = 10, name: str = "class") -> Report:
     """A report with every section, of random images and labels."""
     graph = graph or fire_network()
+    graph = Graph(graph.name, tuple(replace(node, source=node.name) for node in graph.nodes))
     random = np.random.default_rng(0)
     images = random_pixels(graph, 8)
     statistics = Statistics(graph)
@@ -36,10 +37,12 @@ def full_report(graph: Graph | None = None, classes: int = 10, name: str = "clas
     firmware = random.normal(0, 1, (300, classes)) + 3 * np.eye(classes)[labels]
     floating = firmware + random.normal(0, 0.3, firmware.shape)
     agreed = agreement(floating, firmware)
+    plan = plan_for(graph, "xc7z020")
     return Report(
         title=f"{graph.name}, {name}",
         graph=graph,
-        plan=simple_plan(graph, device("xc7z020"), 100.0),
+        plan=plan,
+        timing=simulate(plan),
         facts=(("model", name), ("bits", "w8a8")),
         verification=checked,
         floating=engine_accuracy("float", floating, labels),
@@ -142,7 +145,8 @@ def test_the_verdict_names_the_first_mismatch() -> None:
         ({"floating": None, "engines": ()}, "no labels"),
         ({"agreement": None, "disagreements": ()}, "float network was not run"),
         ({"statistics": ()}, "No images were run"),
-        ({"plan": None}, "has not been planned"),
+        ({"plan": None, "timing": None}, "has not been planned"),
+        ({"timing": None}, "not been simulated cycle by cycle"),
     ],
 )
 def test_what_is_absent_leaves_a_sentence(nothing: dict[str, object], sentence: str) -> None:
