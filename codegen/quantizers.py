@@ -139,7 +139,7 @@ def requantize(state: State, node: OnnxNode, target: Target) -> None:
         )
         parts.append(state.requantize(part, own, None))
         offset += count
-    state.values[output] = state.concat(Pieces(tuple(parts)), output)
+    state.values[output] = state.concat(Pieces(tuple(parts)), output, one_quantizer=True)
 
 
 def _check_scale(scale: npt.NDArray[np.float32]) -> None:

@@ -243,17 +243,22 @@ class State:
         accumulator = IntType.holding(*add_range(found.mult, a, b))
         return replace(node, mult=found.mult, accumulator=accumulator), found.solution
 
-    def concat(self, pieces: Pieces, tensor: str) -> Activation:
-        """A `Concat` node over parts of one zero point; a type that holds all of them where they differ."""
+    def concat(self, pieces: Pieces, tensor: str, one_quantizer: bool = False) -> Activation:
+        """A `Concat` node over parts of one zero point; a type that holds all of them where they differ.
+
+        Parts of unlike scales are a mistake of the network's author, quantizers that were meant to be one, unless
+        `one_quantizer` gave every channel its scale.
+        """
         parts = [self.settle(part, tensor) for part in pieces.parts]
         outputs = [self.tensor(part) for part in parts]
-        if len({o.zero_point for o in outputs}) != 1:
+        scales = {shared(o.scale) for o in outputs}
+        if len({o.zero_point for o in outputs}) != 1 or not (one_quantizer or len(scales) == 1):
             described = "; ".join(
-                f"{self.nodes[part.index].name} {o.type} zero point {o.zero_point}"
+                f"{self.nodes[part.index].name} {o.type} zero point {o.zero_point} scale {float(o.scale[0])}"
                 for part, o in zip(parts, outputs, strict=True)
             )
             raise FirelineError(
-                f"inputs of a concat differ in zero point: {described}",
+                f"inputs of a concat differ in scale or zero point: {described}",
                 hint="give them one shared quantizer after the concat",
             )
         type = IntType.holding(min(o.type.min for o in outputs), max(o.type.max for o in outputs))

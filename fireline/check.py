@@ -11,6 +11,7 @@ import numpy as np
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
 from fireline.graph import (
+    MAX_VALUES,
     Add,
     Concat,
     Conv2d,
@@ -33,6 +34,10 @@ from fireline.graph import (
 # Node names become file names and C++ identifiers.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
+# What can be computed exactly in float64; and what the products of a convolution leave room for.
+MAX_TENSOR_BITS, MAX_WEIGHT_BITS, MAX_INPUT_BITS = 54, 32, 32
+MAX_SIDE = 1 << 15  # of kernels, strides and paddings
+
 # A table of this many input bits is one 36-Kbit memory of 9-bit outputs.
 MAX_LOOKUP_BITS = 12
 
@@ -43,12 +48,13 @@ def check_graph(graph: Graph) -> None:
         raise FirelineError(f"graph name {graph.name!r} is not a lower-case identifier")
     if not graph.nodes or not isinstance(graph.nodes[0], Input):
         raise FirelineError("the first node of a graph is its input")
-    names = [node.name for node in graph.nodes]
+    names: set[str] = set()
     for index, node in enumerate(graph.nodes):
         if not NAME.fullmatch(node.name):
             raise FirelineError(f"node name {node.name!r} is not a lower-case identifier")
-        if names.index(node.name) != index:
+        if node.name in names:
             raise FirelineError("two nodes have this name", node=node.name)
+        names.add(node.name)
         if index and (isinstance(node, Input) or not node.inputs):
             raise FirelineError("only the first node is an input", node=node.name)
         if any(not 0 <= i < index for i in node.inputs):
@@ -67,9 +73,12 @@ def check_graph(graph: Graph) -> None:
 
 def _check_node(node: Node, sources: list[Node]) -> None:
     x = [source.output for source in sources]
+    if node.output.type.bits > MAX_TENSOR_BITS:
+        raise FirelineError(f"a tensor of {node.output.type} cannot be", hint=f"up to {MAX_TENSOR_BITS} bits")
     match node:
         case Input():
-            pass
+            if node.output.type.bits > MAX_INPUT_BITS:
+                raise FirelineError(f"an input of {node.output.type}", hint=f"up to {MAX_INPUT_BITS} bits")
         case Conv2d():
             _check_conv2d(node, sources[0])
         case MaxPool2d():
@@ -140,6 +149,8 @@ def _check_conv2d(node: Conv2d, source: Node) -> None:
         raise FirelineError(f"{node.bias.shape} biases for {out_channels} output channels")
     _check_windows((kernel[0], kernel[1]), node.stride, node.padding)
     _expect_shape(node, _windowed(out_channels, x.shape, (kernel[0], kernel[1]), node.stride, node.padding))
+    if node.weight_type.bits > MAX_WEIGHT_BITS:
+        raise FirelineError(f"weights of {node.weight_type}", hint=f"up to {MAX_WEIGHT_BITS} bits")
     _expect_holds(node.weight_type, int(node.weight.min()), int(node.weight.max()))
     _expect_holds(node.accumulator, *reachable_range(node.weight, node.bias, x.type))
     _check_requantize(node.requantize, node, node.accumulator)
@@ -148,7 +159,8 @@ def _check_conv2d(node: Conv2d, source: Node) -> None:
 def _check_windows(
     kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int]
 ) -> None:
-    if min(kernel) < 1 or min(stride) < 1 or min(padding) < 0:
+    largest = max(*kernel, *stride, *padding)
+    if min(kernel) < 1 or min(stride) < 1 or min(padding) < 0 or largest > MAX_SIDE:
         raise FirelineError(f"kernel {kernel}, stride {stride}, padding {padding} cannot be")
 
 
@@ -160,6 +172,8 @@ def _windowed(
     padding: tuple[int, int, int, int],
 ) -> Shape:
     top, left, bottom, right = padding
+    if shape[0] * (shape[1] + top + bottom) * (shape[2] + left + right) > MAX_VALUES:
+        raise FirelineError(f"{shape} padded by {padding} has more than {MAX_VALUES} values")
     height = window_count(shape[1], kernel[0], stride[0], top, bottom)
     width = window_count(shape[2], kernel[1], stride[1], left, right)
     return (channels, height, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
@@ -48,11 +49,17 @@ class IntType:
         return IntType(1 + max((~low).bit_length(), max(high, 0).bit_length()), signed=True)
 
 
+_FRACTION = re.compile(r"(\d{1,999})(?:/(\d{1,999}))?")
+
+
 def _parse_fraction(value: Any) -> Fraction:
-    try:
-        return Fraction(value)
-    except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(f"{value!r} is not a fraction") from error
+    if isinstance(value, Fraction):
+        return value
+    # Python's own parser takes "1e999999999" and computes it.
+    match = _FRACTION.fullmatch(value) if isinstance(value, str) else None
+    if not match or (match[2] and not int(match[2])):
+        raise ValueError("this is not a fraction")
+    return Fraction(int(match[1]), int(match[2] or 1))
 
 
 def _parse_array(value: Any, info: ValidationInfo) -> npt.NDArray[np.int64]:

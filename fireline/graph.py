@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -25,6 +26,9 @@ Shape = tuple[int, int, int]  # channels, height, width
 Pair = tuple[int, int]  # vertical, horizontal
 Padding = tuple[int, int, int, int]  # top, left, bottom, right
 
+# A tensor larger than this is a mistake: the largest of SqueezeNet at 224x224 pixels has 1.2 million values.
+MAX_VALUES = 1 << 27
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -38,6 +42,8 @@ class Tensor:
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise FirelineError(f"a tensor is (C, H, W) with every side at least 1, {self.shape} arrived")
+        if prod(self.shape) > MAX_VALUES:
+            raise FirelineError(f"a tensor {self.shape} has more than {MAX_VALUES} values")
         if len(self.scale) not in (1, self.shape[0]):
             raise FirelineError(
                 f"{len(self.scale)} scales for {self.shape[0]} channels", hint="one, or one each"
@@ -240,10 +246,11 @@ def reachable_range(
     whole. `weight` is (O, ...), `bias` (O,).
     """
     rows = weight.reshape(weight.shape[0], -1)
-    negative, positive = np.minimum(rows, 0).sum(axis=1), np.maximum(rows, 0).sum(axis=1)
-    low = bias + negative * x.max + positive * x.min
-    high = bias + positive * x.max + negative * x.min
-    return int(low.min()), int(high.max())
+    # Python's integers do not overflow where the products leave 64 bits.
+    sums = np.minimum(rows, 0).sum(axis=1).tolist(), np.maximum(rows, 0).sum(axis=1).tolist(), bias.tolist()
+    low = min(b + n * x.max + p * x.min for n, p, b in zip(*sums, strict=True))
+    high = max(b + p * x.max + n * x.min for n, p, b in zip(*sums, strict=True))
+    return low, high
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,8 +124,8 @@ def thresholds(rule: Thresholds, node: Node) -> Callable[[Tensor], Tensor]:
 
 def conv2d(node: Conv2d, zero_point: int, largest: int) -> Step:
     """A convolution of inputs up to `largest` in magnitude; every partial sum in any order is an exact integer."""
-    rows = np.abs(node.weight).reshape(len(node.weight), -1).sum(axis=1) * largest + np.abs(node.bias)
-    magnitude = int(rows.max())
+    rows = np.abs(node.weight).reshape(len(node.weight), -1).sum(axis=1).tolist()
+    magnitude = max(row * largest + abs(bias) for row, bias in zip(rows, node.bias.tolist(), strict=True))
     dtype = exact_dtype(magnitude, node)
     if dtype == torch.int64:
         raise FirelineError(

@@ -267,8 +267,13 @@ GOOD |= {
         ),
     ),
     "depthwise": lambda b, x: relu4(b, b.conv(x, 2, 6, 3, 2, 1, groups=2)),
-    "concat of unlike types and scales": lambda b, x: b.conv(
-        b.concat(b.quant(x, 0.5, 4, True), b.quant(x, 0.25, 3, True), relu4(b, x)), 6, 2
+    "concat of unlike types": lambda b, x: b.conv(
+        b.concat(b.quant(x, 0.25, 4, True), b.quant(x, 0.25, 3, True), relu4(b, x)), 6, 2
+    ),
+    "concat quantized per channel": lambda b, x: b.conv(
+        b.quant(b.concat(b.conv(x, 2, 1), b.conv(x, 2, 2)), np.array([1, 0.5, 0.25]).reshape(1, 3, 1, 1), 4),
+        3,
+        2,
     ),
     "qcdq": qcdq_conv,
     "channels last": channels_last,
@@ -337,8 +342,8 @@ BAD: dict[str, tuple[Callable[[QonnxBuilder, str], str], str]] = {
     "an infinite scale": (lambda b, x: b.quant(x, np.inf), r"scale inf cannot be represented"),
     "half a bit": (lambda b, x: b.quant(x, 0.5, 3.5), r"bit width \[3.5\] cannot be"),
     "unequal concat scales": (
-        lambda b, x: b.conv(b.concat(b.quant(x, 0.5, 4, True), b.quant(x, 0.3, 4, True)), 4, 2),
-        r"its input has one scale per channel, not small multiples of one",
+        lambda b, x: b.conv(b.concat(b.quant(x, 0.5, 4, True), b.quant(x, 0.25, 4, True)), 4, 2),
+        r"inputs of a concat differ in scale or zero point: .* 0.5; .* 0.25 \(give them one shared quantizer",
     ),
     "a rounding mode": (lambda b, x: b.quant(x, 0.5, rounding="SIDEWAYS"), r"rounding mode SIDEWAYS"),
     "another domain": (
