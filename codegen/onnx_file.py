@@ -110,8 +110,10 @@ def read(path: Path) -> OnnxGraph:
         graph = onnx.load_model_from_string(content).graph
         if not graph.node:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)
-        constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
+        constants = {_text(tensor.name): _array(tensor) for tensor in graph.initializer}
         nodes = tuple(map(_node, graph.node))
+        for value in (*graph.input, *graph.output):
+            _text(value.name)
     except (DecodeError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise FirelineError(f"not an ONNX model: {error}", node=where) from None
     if not all(node.outputs for node in nodes):
@@ -132,8 +134,16 @@ def read(path: Path) -> OnnxGraph:
 
 
 def _node(node: onnx.NodeProto) -> OnnxNode:
-    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-    return OnnxNode(node.op_type, node.name, tuple(node.input), tuple(node.output), attributes, node.domain)
+    attributes = {_text(a.name): onnx.helper.get_attribute_value(a) for a in node.attribute}
+    inputs, outputs = (tuple(map(_text, names)) for names in (node.input, node.output))
+    return OnnxNode(_text(node.op_type), _text(node.name), inputs, outputs, attributes, _text(node.domain))
+
+
+def _text(value: str | bytes) -> str:
+    """A name; protobuf hands out bytes where they are not UTF-8."""
+    if not isinstance(value, str):
+        raise ValueError("a name is not UTF-8")
+    return value
 
 
 def _array(tensor: onnx.TensorProto) -> npt.NDArray[Any]:

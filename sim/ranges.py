@@ -1,0 +1,60 @@
+"""How wide every accumulator is, and how much narrower than a bound that does not look at the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fireline.check import add_range
+from fireline.fixed import IntType
+from fireline.graph import Add, Conv2d, GlobalAvgPool2d, Graph, Node, reachable_range
+
+
+@dataclass(frozen=True)
+class Range:
+    """The sums of one node: lowest and highest over all inputs, and the bits of two types that hold them."""
+
+    node: str
+    low: int
+    high: int
+    bits: int  # of the type that the node has
+    naive_bits: int  # of one from the types of inputs and weights and the number of products alone
+
+    @property
+    def saved(self) -> int:
+        """Bits that the actual weights save."""
+        return self.naive_bits - self.bits
+
+
+def ranges(graph: Graph) -> tuple[Range, ...]:
+    """The range of every node that sums, in the order of the graph."""
+    found = (_range(graph, node) for node in graph.nodes)
+    return tuple(one for one in found if one)
+
+
+def _range(graph: Graph, node: Node) -> Range | None:
+    x = [graph.nodes[i].output for i in node.inputs]
+    match node:
+        case Conv2d():
+            low, high = reachable_range(node.weight, node.bias, x[0].type)
+            products = int(node.weight[0].size)
+            naive = _sum_type(products, [w * v for w in _ends(node.weight_type) for v in _ends(x[0].type)])
+            bias = IntType.holding(int(node.bias.min()), int(node.bias.max()))
+            naive = _sum_type(1, [a + b for a in _ends(naive) for b in _ends(bias)])
+            return Range(node.name, low, high, node.accumulator.bits, naive.bits)
+        case Add():
+            low, high = add_range(node.mult, x[0].type, x[1].type)
+            return Range(node.name, low, high, node.accumulator.bits, IntType.holding(low, high).bits)
+        case GlobalAvgPool2d():
+            _, height, width = x[0].shape
+            low, high = (end * height * width for end in _ends(x[0].type))
+            return Range(node.name, low, high, node.output.type.bits, IntType.holding(low, high).bits)
+        case _:
+            return None
+
+
+def _ends(type: IntType) -> tuple[int, int]:
+    return type.min, type.max
+
+
+def _sum_type(count: int, ends: list[int]) -> IntType:
+    return IntType.holding(count * min(0, *ends), count * max(0, *ends))
