@@ -63,7 +63,7 @@ def not_onnx(folder: Path) -> Path:
         (unsupported, "unsupported: Softmax"),
         (nan_weights, "values are nan"),
         (bad_scale, "scale inf cannot be represented"),
-        (unequal_concat, "differ in type or scale"),
+        (unequal_concat, "differ in scale or zero point"),
     ],
 )
 @pytest.mark.parametrize("command", ["generate", "plan"])
