@@ -78,7 +78,8 @@ def _width(bits: npt.NDArray[np.float32]) -> int:
     width = float(bits.ravel()[0]) if bits.size == 1 else 0.0
     if not width.is_integer() or not 1 <= width <= MAX_BITS:
         raise FirelineError(
-            f"bit width {bits.ravel().tolist()} cannot be", hint=f"one whole number from 1 to {MAX_BITS}"
+            f"bit width {bits.ravel().tolist() if bits.size == 1 else f'of shape {bits.shape}'} cannot be",
+            hint=f"one whole number from 1 to {MAX_BITS}",
         )
     return int(width)
 
@@ -146,7 +147,7 @@ def _check_scale(scale: npt.NDArray[np.float32]) -> None:
     bad = scale[~(np.isfinite(scale) & (scale > 0))].ravel()
     if bad.size or not scale.size:
         raise FirelineError(
-            f"scale {bad[0] if bad.size else scale} cannot be represented",
+            f"scale {bad[0] if bad.size else 'without a number'} cannot be represented",
             hint="a scale is finite and above zero",
         )
 
@@ -179,7 +180,7 @@ def trunc(state: State, node: OnnxNode) -> None:
         _numbers(state, name, "a parameter of a Trunc") for name in node.inputs[1 : 6 if second else 5]
     )
     if not np.isfinite(zero_point).all() or (zero_point != np.rint(zero_point)).any():
-        raise FirelineError(f"zero point {zero_point.ravel().tolist()} is not an integer")
+        raise FirelineError("a zero point is not an integer")
     _check_scale(scale)
     unit, zero = _activation_scale(scale, x.layout, x.shape[0]), _activation_zero_point(zero_point)
     mode = mode_named(node.text("rounding_mode", "FLOOR"))
