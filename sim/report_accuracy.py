@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -56,11 +57,10 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the confusion matrix, shaded by its share of the row."""
+    """A cell of the confusion matrix; `shade` grows with its share of the row, in percent."""
 
     count: int
     shade: str
-    dark: bool
     hit: bool
     tip: str
 
@@ -145,7 +145,7 @@ def matrix(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -> Matrix |
         for predicted, number in enumerate(counts.tolist()):
             share = number / max(int(counts.sum()), 1)
             tip = f"{names[label]} taken for {names[predicted]}: {number} ({percent(share)})"
-            cells.append(Cell(number, width(share), share > 0.5, label == predicted, tip))
+            cells.append(Cell(number, width(sqrt(share)), label == predicted, tip))
         rows.append((names[label], tuple(cells)))
     return Matrix(names, tuple(rows))
 

@@ -42,6 +42,13 @@ def bits(value: int) -> str:
     return f"{value / 1024**2:,.2f} Mbit"
 
 
+def duration(milliseconds: float) -> str:
+    """Three digits, in ms or µs."""
+    if milliseconds < 0.1:
+        return f"{milliseconds * 1000:.3g}{NBSP}µs"
+    return f"{milliseconds:,.3g}{NBSP}ms" if milliseconds < 1000 else f"{milliseconds:,.0f}{NBSP}ms"
+
+
 def shape(sides: tuple[int, ...]) -> str:
     """64x55x55."""
     return TIMES.join(map(str, sides))

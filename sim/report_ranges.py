@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+import numpy as np
+
 from fireline.fixed import IntType
-from fireline.graph import Add, Conv2d, Graph, Rescale
+from fireline.graph import Add, Conv2d, Graph, Node, Rescale, Thresholds
 from fireline.sim.report_format import decibel, percent, width
-from fireline.sim.statistics import NodeStatistics, naive_accumulator
+from fireline.sim.statistics import NodeStatistics, clamp_of, naive_accumulator
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,28 @@ def activations(graph: Graph, statistics: Sequence[NodeStatistics]) -> list[Acti
     rows = []
     for one in statistics:
         node = nodes[one.name]
+        below, above = cut_off(graph, node)
         clamped = ""
-        if isinstance(node, Conv2d | Add | Rescale) and node.requantize is not None:
+        if below or above:
             # At the low end of an unsigned range lie the zeros of a ReLU, which are no saturation.
-            at_low = one.at_low if node.requantize.low < node.output.zero_point else 0.0
-            clamped = percent(one.at_high + at_low, 2)
+            at_low = one.at_low if below and clamp_of(node)[0] < node.output.zero_point else 0.0
+            clamped = percent(at_low + (one.at_high if above else 0.0), 2)
         rows.append(
             Activations(one.name, span(one.low, one.high, node.output.type), clamped, percent(one.zeros))
         )
     return rows
+
+
+def cut_off(graph: Graph, node: Node) -> tuple[bool, bool]:
+    """Whether the clamp of `node` can meet values below its low end, and above its high end."""
+    if not isinstance(node, Conv2d | Add | Rescale) or node.requantize is None:
+        return False, False
+    rule = node.requantize
+    if isinstance(rule, Thresholds):
+        return True, True
+    type = graph.nodes[node.inputs[0]].output.type if isinstance(node, Rescale) else node.accumulator
+    ends = [(end * rule.mult + rule.add) / 2.0**rule.shift for end in (type.min, type.max)]
+    return bool(np.min(ends) < rule.low - 0.5), bool(np.max(ends) > rule.high + 0.5)
 
 
 def weights(graph: Graph) -> list[Weights]:

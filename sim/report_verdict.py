@@ -10,7 +10,7 @@ from fireline.codegen.summary import Summary
 from fireline.graph import Conv2d, Graph, macs
 from fireline.sim.accuracy import Agreement, EngineAccuracy
 from fireline.sim.dataflow import Timing
-from fireline.sim.report_format import bits, count, listing, percent, plural
+from fireline.sim.report_format import bits, count, duration, listing, percent, plural
 from fireline.sim.report_hardware import Resource
 from fireline.sim.statistics import NodeStatistics
 from fireline.sim.verify import Verification
@@ -64,7 +64,7 @@ def verdict(verification: Verification | None) -> Verdict:
         )
         return Verdict(
             "mismatch",
-            f"{plural(verification.mismatches, 'mismatch', 'mismatches')}",
+            f"Not exact: {plural(verification.mismatches, 'mismatch', 'mismatches')}",
             f"{detail}. Compared on {images}.",
         )
     return Verdict(
@@ -123,9 +123,7 @@ def tiles(
                 f"{clock}, an image every {summary.initiation_interval:,} cycles",
             )
         )
-        rows.append(
-            Tile("Latency", f"{cycles / summary.clock_mhz / 1000:,.3g} ms", f"{cycles:,} cycles, {how}")
-        )
+        rows.append(Tile("Latency", duration(cycles / summary.clock_mhz / 1000), f"{cycles:,} cycles, {how}"))
         over = [resource for resource in resources if resource.over]
         tight = max(resources, key=lambda resource: float(resource.bar))
         fitting = f"does not fit: {listing([r.name for r in over])} over budget" if over else "fits"

@@ -15,13 +15,14 @@ from fireline.graph import Graph
 from fireline.sim.accuracy import engine_accuracy
 from fireline.sim.dataflow import simulate
 from fireline.sim.report_accuracy import class_rows, engine_rows, matrix, pairs, png
-from fireline.sim.report_format import bits, count, decibel, listing, percent, plural, width
+from fireline.sim.report_format import bits, count, decibel, duration, listing, percent, plural, width
 from fireline.sim.report_hardware import layer_memories, resource_bars
 from fireline.sim.report_memory_map import SQUARE, memory_map
 from fireline.sim.report_pipeline import pipeline
-from fireline.sim.report_ranges import span
+from fireline.sim.report_ranges import activations, cut_off, span
 from fireline.sim.report_timeline import timeline
-from tests.graphs import Builder, fire_network
+from fireline.sim.statistics import Statistics
+from tests.graphs import Builder, fire_network, random_pixels
 
 
 def complex_bypass() -> Graph:
@@ -125,6 +126,17 @@ def test_spans_lie_within_their_type() -> None:
     assert (part.left, part.bar, part.zero, part.bits) == ("0.00", "25.00", "0.00", 6)
 
 
+def test_only_a_clamp_that_cuts_is_saturation() -> None:
+    b = Builder((3, 8, 8), 0)
+    b.conv(b.rescale(0), 4, name="conv1")
+    graph = b.graph()
+    assert [cut_off(graph, node) for node in graph.nodes] == [(False, False), (False, False), (True, True)]
+    statistics = Statistics(graph)
+    statistics.update(graph.trace(random_pixels(graph, 4)))
+    rows = activations(graph, statistics.nodes())
+    assert [row.clamped != "" for row in rows] == [False, False, True]
+
+
 def test_rows_of_accuracy() -> None:
     labels = np.repeat(np.arange(6), 10)
     right, worse = np.eye(6)[labels], np.eye(6)[labels]
@@ -164,5 +176,10 @@ def test_numbers() -> None:
     assert [width(x) for x in (-1, 0.5, 7)] == ["0.00", "50.00", "100.00"]
     assert [decibel(x) for x in (float("inf"), -float("inf"), 3.14)] == ["exact", "no signal", "3.1"]
     assert [bits(x) for x in (8000, 16384, 9437184)] == ["8,000 bit", "16.0 kbit", "9.00 Mbit"]
+    assert [duration(x).replace("\xa0", " ") for x in (0.00689, 0.441, 1234.5)] == [
+        "6.89 µs",
+        "0.441 ms",
+        "1,234 ms",
+    ]
     assert listing(["a"]) == "a" and listing(["a", "b", "c"]) == "a, b and c"
     assert plural(1, "image") == "1 image" and plural(2000, "image") == "2,000 images"
