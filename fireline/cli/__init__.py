@@ -22,8 +22,15 @@ COMMANDS = {
     "csim": "hardware",
     "verify": "check",
     "report": "check",
+    "compare": "compare",
     "demo": "demo",
 }
+
+
+def load_command(name: str) -> click.Command:
+    """The command called `name`."""
+    command: click.Command = getattr(import_module(f"fireline.cli.{COMMANDS[name]}"), name)
+    return command
 
 
 class LazyGroup(click.Group):
@@ -35,8 +42,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"fireline.cli.{COMMANDS[cmd_name]}"), cmd_name)
-        return command
+        return load_command(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -53,16 +59,50 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
+@click.option("-q", "--quiet", is_flag=True, help="Print errors and --json only.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell how long each step took.")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="Options by command (TOML).")
 @click.version_option(package_name="fireline")
-def fireline() -> None:
+@click.pass_context
+def fireline(ctx: click.Context, quiet: bool, verbose: bool, config: str | None) -> None:
     """Quantized SqueezeNets to bit-exact FPGA firmware.
 
     The main job, step by step: train, quantize, export, generate, csim, verify, report. Every step works on a
     run folder and goes on from what the step before it left there. `generate` and `verify` also take a QONNX
     file alone.
 
+    Options can stand in a TOML file: `[quantize]` and `bits = "w4a8"`, for example.
+
     Exit status: 0 done, 1 engines differ, 2 bad input or usage, 3 the network does not fit the device.
     """
+    ctx.obj = verbose - quiet
+    ctx.default_map = read_config(config) if config else None
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """Options by command from a TOML file; names as on the command line."""
+    import tomllib
+    from pathlib import Path
+
+    try:
+        content = tomllib.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise FirelineError(f"not a TOML file: {error}", node=path) from None
+    return {command: _named(command, options, path) for command, options in content.items()}
+
+
+def _named(command: str, options: Any, path: str) -> dict[str, Any]:
+    """The options of one command by click's own names."""
+    if command not in COMMANDS or not isinstance(options, dict):
+        raise FirelineError(f"{command!r} is no table of a command's options", node=path)
+    found = load_command(command)
+    names = {flag.lstrip("-"): p.name for p in found.params for flag in p.opts if isinstance(p, click.Option)}
+    unknown = [name for name in options if name not in names]
+    if unknown:
+        raise FirelineError(
+            f"{command} has no option {unknown[0]!r}", node=path, hint=f"fireline {command} --help"
+        )
+    return {str(names[name]): value for name, value in options.items()}
 
 
 def main(args: list[str] | None = None) -> Any:

@@ -7,8 +7,18 @@ from pathlib import Path
 
 import click
 
-from fireline.cli.evaluate import WITNESSES, evaluate, print_evaluation, read_source
-from fireline.cli.hardware import MODEL, load_graph, load_plan
+from fireline.cli.evaluate import (
+    WITNESSES,
+    evaluate,
+    explain_mismatch,
+    is_run,
+    print_evaluation,
+    read_source,
+)
+from fireline.cli.hardware import MODEL, load_graph
+from fireline.cli.output import say
+from fireline.cli.results import load_plan, save_results
+from fireline.files import write_whole
 
 
 @click.command()
@@ -24,6 +34,7 @@ from fireline.cli.hardware import MODEL, load_graph, load_plan
     help="Compare these with the simulator.  [default: all that the model has]",
 )
 @click.option("--project", type=click.Path(path_type=Path), help="C-simulate this generated project.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the result as JUnit XML, for CI.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(
     model: Path,
@@ -32,6 +43,7 @@ def verify(
     limit: int | None,
     names: tuple[str, ...],
     project: Path | None,
+    junit: Path | None,
     as_json: bool,
 ) -> None:
     """Compare the integers of every tensor between all exact engines; exit status 1 if any differs.
@@ -46,6 +58,15 @@ def verify(
         click.echo(json.dumps(result.as_json(graph)))
     else:
         print_evaluation(result, graph)
+    if junit:
+        from fireline.sim.junit import junit as as_junit
+
+        write_whole(junit, as_junit(result.verification, graph.name))
+    if data is not None and is_run(model):
+        save_results(model, result, graph)
+    reason = explain_mismatch(result, graph)
+    if reason:
+        click.echo(reason, err=True)
     result.verification.require_exact()
 
 
@@ -70,5 +91,5 @@ def report(run: Path, data: str, limit: int | None, names: tuple[str, ...], out:
     page = out or run / "report.html"
     result = report_run(run, graph, load_plan(run, graph), read_source(graph, None, data, limit), names, page)
     print_evaluation(result, graph)
-    click.echo(page)
+    say(page)
     result.verification.require_exact()

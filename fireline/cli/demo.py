@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from fireline.cli.evaluate import print_evaluation, read_source
-from fireline.cli.hardware import load_graph, resource_lines, save_plan_options
+from fireline.cli.hardware import load_graph, resource_lines
+from fireline.cli.output import say
 from fireline.cli.reporting import report_run
+from fireline.cli.results import save_hardware
 
 PRESET, DATA, BITS, DEVICE = "digits", "digits", "w6a6", "xc7z020"
 FLOAT_EPOCHS, QUANTIZED_EPOCHS = 20, 5
@@ -26,23 +28,23 @@ def demo(out: Path) -> None:
     from fireline.model.train import Recipe
     from fireline.quant.run import quantize
 
-    click.echo(f"1/5  train {PRESET} in float")
+    say(f"1/5  train {PRESET} in float")
     train_run(PRESET, DATA, out, Recipe(epochs=FLOAT_EPOCHS))
-    click.echo(f"2/5  quantize to {BITS}: calibrate, train, export QONNX")
+    say(f"2/5  quantize to {BITS}: calibrate, train, export QONNX")
     tuning = Recipe(epochs=QUANTIZED_EPOCHS, learning_rate=1e-3)
     quantize(PRESET, out, data=DATA, bits=BITS, tuning=tuning)
-    click.echo(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
+    say(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
     graph = load_graph(out)
     plan = fireline.generate(graph, device=DEVICE, out=out / "project", force=True)
-    save_plan_options(out, DEVICE, None, None)
-    click.echo("4/5  compile the C-simulation, run every engine on all test images")
+    save_hardware(out, plan, DEVICE, None, None)
+    say("4/5  compile the C-simulation, run every engine on all test images")
     page = out / "report.html"
     evaluation = report_run(out, graph, plan, read_source(graph, None, DATA, None), (), page)
-    click.echo("5/5  report\n")
+    say("5/5  report\n")
     print_evaluation(evaluation, graph)
     result = summary(plan)
-    click.echo(f"\n{DEVICE} at {plan.clock_mhz:g} MHz: {result.frames_per_second:,.0f} frames/s planned")
+    say(f"\n{DEVICE} at {plan.clock_mhz:g} MHz: {result.frames_per_second:,.0f} frames/s planned")
     for line in resource_lines(result):
-        click.echo(f"  {line}")
-    click.echo(f"\nproject  {out / 'project'}\nreport   {page}")
+        say(f"  {line}")
+    say(f"\nproject  {out / 'project'}\nreport   {page}")
     evaluation.verification.require_exact()

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from fireline.cli.progress import progress_bar
+from fireline.cli.output import print_table, progress_bar, say, step
 from fireline.errors import FirelineError
 
 if TYPE_CHECKING:
@@ -36,6 +34,13 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.images) if self.images is not None else len(self.data or ())
+
+    def image(self, index: int) -> Images:
+        """One image, (1, C, H, W)."""
+        if self.images is not None:
+            return self.images[index : index + 1]
+        assert self.data is not None
+        return self.data.read([index])
 
     def parts(self) -> Iterator[Images]:
         """The images, a few at a time."""
@@ -127,7 +132,8 @@ def evaluate(
     floating = float_tracer(model) if is_run(model) and (source.data is not None or observe) else None
     logits: list[npt.NDArray[np.float32]] = []
     with tempfile.TemporaryDirectory() as scratch, progress_bar("verify", len(source)) as advance:
-        witnesses = [engine(n, graph, model, project, Path(scratch)) for n in chosen if n != "simulator"]
+        with step("make engines ready"):
+            witnesses = [engine(n, graph, model, project, Path(scratch)) for n in chosen if n != "simulator"]
         done = 0
 
         def watch(part: Images, trace: Mapping[str, Integers]) -> None:
@@ -186,8 +192,6 @@ def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
 
 def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
     """Accuracy and mismatches of every engine as a table."""
-    from fireline.cli.tables import print_table
-
     verification, accuracies = evaluation.verification, evaluation.accuracies(graph)
     shares = {n: (f"{a.top1 / a.images:.2%}", f"{a.top5 / a.images:.2%}") for n, a in accuracies.items()}
     rows: list[tuple[object, ...]] = [
@@ -199,6 +203,18 @@ def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
         rows.append((one.name, *right, mismatches, one.values, one.tensors, f"{one.seconds:.1f}"))
     head = ("top-1", "top-5") if shares else ()
     print_table(["engine", *head, "mismatches", "integers", "tensors", "seconds"], rows)
-    click.echo(
-        f"{verification.images} images; {verification.mismatches} mismatches between the exact engines"
-    )
+    say(f"{verification.images} images; {verification.mismatches} mismatches between the exact engines")
+
+
+def explain_mismatch(evaluation: Evaluation, graph: Graph) -> str | None:
+    """Why the first differing integer is what it should be, and which pixels it depends on; None if none differs."""
+    from fireline.sim.explain import explain, image_region
+    from fireline.sim.integer import Simulator
+
+    first = next((e.first for e in evaluation.verification.engines if e.first), None)
+    if first is None:
+        return None
+    trace = Simulator(graph).trace(evaluation.source.image(first.image))
+    reason = explain(graph, trace, first.node, 0, first.channel, first.y, first.x)
+    index = next(i for i, node in enumerate(graph.nodes) if node.name == first.node)
+    return f"{first.node}: {reason}; depends on {image_region(graph, index, first.y, first.x)} of the image"

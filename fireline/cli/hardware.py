@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fireline.cli.output import print_table, say, step
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fireline.codegen.plan import Plan
     from fireline.codegen.summary import Summary
     from fireline.graph import Graph
 
-HARDWARE = "hardware.json"  # in a run folder: what its project was planned for
 MODEL = click.argument("model", type=click.Path(path_type=Path))
 
 
@@ -43,28 +43,6 @@ def load_graph(model: Path) -> Graph:
     if model.suffix == ".npz":
         return Graph.load(model)
     return lower(model / "model.onnx" if model.is_dir() else model)
-
-
-def load_plan(run: Path, graph: Graph) -> Plan:
-    """The plan that `generate` made for a run folder: planning is deterministic, so its options are enough."""
-    from fireline.codegen.folding import plan_for
-    from fireline.errors import FirelineError
-
-    try:
-        options = json.loads((run / HARDWARE).read_text())
-        return plan_for(
-            graph, options["device"], clock_mhz=options["clock_mhz"], target_fps=options["target_fps"]
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        raise FirelineError("this run has no project yet", node=str(run), hint="fireline generate") from None
-
-
-def save_plan_options(run: Path, device: str, clock_mhz: float | None, target_fps: float | None) -> None:
-    """Keep the options of a run's project for `load_plan`."""
-    from fireline.files import write_whole
-
-    options = {"device": device, "clock_mhz": clock_mhz, "target_fps": target_fps}
-    write_whole(run / HARDWARE, json.dumps(options, indent=2) + "\n")
 
 
 @click.command()
@@ -96,8 +74,6 @@ def as_json_object(summary: Summary) -> dict[str, Any]:
 
 def print_plan(summary: Summary) -> None:
     """The stages and the totals of a plan as tables."""
-    from fireline.cli.tables import print_table
-
     print_table(
         ["stage", "pe", "simd", "cycles", "lanes", "DSP", "LUT", "FF", "BRAM36", "busy"],
         [
@@ -111,13 +87,13 @@ def print_plan(summary: Summary) -> None:
             for stage in summary.stages
         ],
     )
-    click.echo(
+    say(
         f"{summary.device} at {summary.clock_mhz:g} MHz: {summary.frames_per_second:,.0f} frames/s, "
         f"initiation interval {summary.initiation_interval:,} cycles (* the bottleneck), "
         f"{summary.lanes:,} lanes {summary.utilisation:.0%} busy"
     )
     for line in resource_lines(summary):
-        click.echo(line)
+        say(line)
 
 
 def resource_lines(summary: Summary) -> list[str]:
@@ -162,15 +138,22 @@ def generate(
         out = model / "project"
     graph = load_graph(model)
     images = None if inputs is None else load_images(str(inputs))
-    made = fireline.generate(
-        graph, device=device, out=out, clock_mhz=clock_mhz, target_fps=target_fps, images=images, force=force
-    )
+    with step(f"generate {out}"):
+        made = fireline.generate(
+            graph,
+            device=device,
+            out=out,
+            clock_mhz=clock_mhz,
+            target_fps=target_fps,
+            images=images,
+            force=force,
+        )
     result = summary(made)
     click.echo(
         f"{out}: {graph.name} for {device}, {result.frames_per_second:,.0f} frames/s at {made.clock_mhz:g} MHz"
     )
     for line in resource_lines(result):
-        click.echo(f"  {line}")
+        say(f"  {line}")
 
 
 @click.command()
@@ -183,4 +166,4 @@ def csim(project: Path) -> None:
     from fireline.sim import csim as runner
 
     project = project / "project" if (project / "project").is_dir() else project
-    click.echo(runner.self_check(project))
+    say(runner.self_check(project))

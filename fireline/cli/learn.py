@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from fireline.cli.output import say, step
+
 PRESET = click.argument("preset")
 RUN = click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/PRESET]")
 
@@ -35,8 +37,9 @@ def train(
 
     folder = out or Path("runs") / preset
     recipe = Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, seed=seed)
-    train_run(preset, data, folder, recipe)
-    click.echo(f"{folder}: {preset} trained for {epochs} epochs on {data}")
+    with step(f"train {preset}"):
+        train_run(preset, data, folder, recipe)
+    say(f"{folder}: {preset} trained for {epochs} epochs on {data}")
 
 
 @click.command()
@@ -93,8 +96,11 @@ def quantize(
     folder = out or Path("runs") / preset
     tuning = Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, seed=seed) if epochs else None
     source = Source(weights, preprocessing, random_weights)
-    quantize_run(preset, folder, data=data, bits=bits, source=source, images=images, tuning=tuning, seed=seed)
-    click.echo(f"{folder / 'model.onnx'}: {preset} {bits}, calibrated on {data}")
+    with step(f"quantize {preset}"):
+        quantize_run(
+            preset, folder, data=data, bits=bits, source=source, images=images, tuning=tuning, seed=seed
+        )
+    say(f"{folder / 'model.onnx'}: {preset} {bits}, calibrated on {data}")
 
 
 @click.command()
@@ -103,4 +109,4 @@ def export(run: Path) -> None:
     """Write a run's model.onnx (QONNX) anew from its quantized network."""
     from fireline.quant.run import export_run
 
-    click.echo(export_run(run))
+    say(export_run(run))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fireline.cli.evaluate import Evaluation, Source, evaluate
+from fireline.cli.results import save_results
 
 if TYPE_CHECKING:
     from fireline.codegen.plan import Plan
@@ -56,6 +57,7 @@ def report_run(
             disagreements=disagreements(evaluation, graph, compared.differ[:SHOWN] if compared else ()),
         ),
     )
+    save_results(run, evaluation, graph)
     return evaluation
 
 

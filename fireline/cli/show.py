@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from fireline.cli.tables import print_table
+from fireline.cli.output import print_table
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fireline.cli import main
+from fireline.graph import Node
 from tests.qonnx_models import QonnxBuilder, fire_model
 
 
@@ -163,3 +164,58 @@ def test_help_needs_no_heavy_import() -> None:
     code += "try:\n main(['--help'])\nfinally:\n print(sorted({'torch', 'numpy', 'onnx'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("[]")
+
+
+def test_a_config_file_stands_for_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 11, 11)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    config = tmp_path / "fireline.toml"
+    config.write_text(f'[verify]\ninputs = "{tmp_path / "x.npy"}"\nengine = ["qonnx"]\njson = true\n')
+    status, stdout, _ = run(capsys, "--config", config, "verify", fire_model(tmp_path))
+    assert status == 0
+    assert set(json.loads(stdout)["engines"]) == {"simulator", "qonnx"}
+    config.write_text("[verify]\nimages = 3\n")
+    status, _, stderr = run(capsys, "--config", config, "verify", fire_model(tmp_path))
+    assert status == 2
+    assert "verify has no option 'images'" in stderr
+
+
+def test_quiet_prints_nothing_and_junit_says_all(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 11, 11), np.uint8))
+    report = tmp_path / "junit.xml"
+    args = [
+        "verify",
+        fire_model(tmp_path),
+        "--inputs",
+        tmp_path / "x.npy",
+        "--engine",
+        "qonnx",
+        "--junit",
+        report,
+    ]
+    status, stdout, stderr = run(capsys, "-q", *args)
+    assert (status, stdout, stderr) == (0, "", "")
+    assert "qonnx equals simulator" in report.read_text()
+
+
+def test_a_mismatch_is_explained_and_fails(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fireline.sim import engines
+
+    exact = engines.decode
+
+    def broken(node: Node, real: np.ndarray) -> np.ndarray:
+        values = exact(node, real).copy()
+        if node.kind == "maxpool2d":
+            values[0, 2, 1, 1] += 1
+        return values
+
+    monkeypatch.setattr(engines, "decode", broken)
+    np.save(tmp_path / "x.npy", np.full((1, 3, 11, 11), 200, np.uint8))
+    args = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--engine", "qonnx"]
+    status, _, stderr = run(capsys, *args)
+    assert status == 1
+    assert "channel 2, pixel (1, 1): expected" in stderr
+    assert "largest of [" in stderr
+    assert "of the image" in stderr

@@ -1,0 +1,126 @@
+"""`fireline compare`: several runs side by side, bits against accuracy against resources."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fireline.cli.output import print_table, say
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw accuracy against weight bytes (.png, .svg, .pdf)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+def compare(runs: tuple[Path, ...], plot: Path | None, as_json: bool) -> None:
+    """Compare runs that were evaluated with `verify --data` or `report`."""
+    rows = [row(run) for run in runs]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        header = [
+            "run",
+            "model",
+            "bits",
+            "weight bytes",
+            "float",
+            "firmware",
+            "mismatches",
+            "device",
+            "frames/s",
+        ]
+        print_table([*header, "LUT", "DSP", "BRAM36"], [cells(one) for one in rows])
+    if plot:
+        draw(rows, plot)
+        say(plot)
+
+
+def row(run: Path) -> dict[str, Any]:
+    """One run in figures."""
+    from fireline.cli.results import load_results
+    from fireline.model.run import read_run
+
+    results, info = load_results(run), read_run(run)
+    accuracy, hardware = results.get("accuracy", {}), results["hardware"]
+    return {
+        "run": str(run),
+        "model": info.preset,
+        "bits": info.bits,
+        "weight_bytes": results["weight_bytes"],
+        "images": results["images"],
+        "float_top1": accuracy.get("float", {}).get("top1"),
+        "firmware_top1": accuracy.get("simulator", {}).get("top1"),
+        "mismatches": results["mismatches"],
+        "device": hardware.get("options", {}).get("device"),
+        "frames_per_second": hardware.get("frames_per_second"),
+        "used": hardware.get("used", {}),
+    }
+
+
+def cells(one: dict[str, Any]) -> list[object]:
+    """A row of the table."""
+
+    def share(value: float | None) -> str:
+        return "" if value is None else f"{value:.2%}"
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:,.0f}"
+
+    used = [number(one["used"].get(name)) for name in ("lut", "dsp", "bram36")]
+    accuracy = [share(one["float_top1"]), share(one["firmware_top1"])]
+    name = [one["run"], one["model"], one["bits"], one["weight_bytes"]]
+    return [*name, *accuracy, one["mismatches"], one["device"] or "", number(one["frames_per_second"]), *used]
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Accuracy against weight bytes; a line joins the runs that no other beats in both."""
+    import io
+
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    from fireline.errors import FirelineError
+    from fireline.files import write_whole
+
+    points = [one for one in rows if one["firmware_top1"] is not None]
+    if not points:
+        raise FirelineError("none of the runs has an accuracy", hint="fireline report RUN --data DATA")
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for one in points:
+        place = (one["weight_bytes"] / 1000, 100 * one["firmware_top1"])
+        axes.scatter(*place, color="#1f4e9c")
+        label = f"{one['model']} {one['bits']}"
+        axes.annotate(label, place, xytext=(6, -10), textcoords="offset points", fontsize=8)
+    best = pareto([(one["weight_bytes"] / 1000, 100 * one["firmware_top1"]) for one in points])
+    axes.step(*zip(*best, strict=True), where="post", color="#1f4e9c", alpha=0.4, label="best for its size")
+    axes.set_xlabel("weights, kB")
+    axes.set_ylabel("firmware top-1, %")
+    axes.grid(alpha=0.2)
+    axes.legend(loc="lower right", frameon=False)
+    buffer = io.BytesIO()
+    kind = path.suffix.removeprefix(".") or "png"
+    try:
+        figure.savefig(buffer, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    except ValueError:
+        raise FirelineError(
+            f"no picture of kind {kind!r}", node=str(path), hint=".png, .svg or .pdf"
+        ) from None
+    finally:
+        plt.close(figure)
+    write_whole(path, buffer.getvalue())
+
+
+def pareto(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points that no other beats in size (smaller) and accuracy (higher), smallest first."""
+    best: list[tuple[float, float]] = []
+    for size, accuracy in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not best or accuracy > best[-1][1]:
+            best.append((size, accuracy))
+    return best

@@ -1,0 +1,81 @@
+"""What the commands print, at three levels: quiet (errors and --json only), normal, and verbose (each step's time)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+
+
+def level() -> int:
+    """The level that the command line was called at; normal outside of it."""
+    context = click.get_current_context(silent=True)
+    found = context.find_root().obj if context else None
+    return found if isinstance(found, int) else NORMAL
+
+
+def say(text: object) -> None:
+    """Print a line, unless quiet."""
+    if level() > QUIET:
+        click.echo(text)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """At the verbose level, tell on standard error how long the block took."""
+    start = time.perf_counter()
+    yield
+    if level() >= VERBOSE:
+        click.echo(f"{time.perf_counter() - start:8.2f} s  {what}", err=True)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under `header`, integers grouped by thousands; into a pipe the same words, unwrapped."""
+    if level() == QUIET:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(width=200, highlight=False)
+    table = Table(*header)
+    for column in table.columns[1:]:
+        column.justify = "right"
+        column.no_wrap = True
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    console.print(table)
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar named `what` with rate and remaining time, on standard error, only where somebody watches.
+
+    Call the given function with how many of `total` are done.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=level() == QUIET or not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,93 @@
+"""What a run folder remembers of its hardware and its evaluation, for `report` and `compare`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fireline.errors import FirelineError
+from fireline.files import write_whole
+
+if TYPE_CHECKING:
+    from fireline.cli.evaluate import Evaluation
+    from fireline.codegen.plan import Plan
+    from fireline.graph import Graph
+
+HARDWARE, RESULTS = "hardware.json", "results.json"
+
+
+def save_hardware(
+    run: Path, plan: Plan, device: str, clock_mhz: float | None, target_fps: float | None
+) -> None:
+    """Keep what the run's project was planned for, and the plan's totals."""
+    from fireline.codegen.summary import summary
+
+    figures = summary(plan)
+    content = {
+        "options": {"device": device, "clock_mhz": clock_mhz, "target_fps": target_fps},
+        "clock_mhz": plan.clock_mhz,
+        "frames_per_second": figures.frames_per_second,
+        "used": asdict(figures.used),
+        "available": asdict(figures.available),
+    }
+    write_whole(run / HARDWARE, json.dumps(content, indent=2) + "\n")
+
+
+def load_plan(run: Path, graph: Graph) -> Plan:
+    """The plan that `generate` made for a run: planning is deterministic, so its options are enough."""
+    from fireline.codegen.folding import plan_for
+
+    options = _read(run / HARDWARE, "fireline generate")["options"]
+    return plan_for(
+        graph, options["device"], clock_mhz=options["clock_mhz"], target_fps=options["target_fps"]
+    )
+
+
+def save_results(run: Path, evaluation: Evaluation, graph: Graph) -> None:
+    """Keep an evaluation on labelled data, and which model it is of."""
+    from fireline.graph import Conv2d
+
+    weights = (node for node in graph.nodes if isinstance(node, Conv2d))
+    content = {
+        "model": digest(run),
+        "data": evaluation.source.data.name if evaluation.source.data else None,
+        "weight_bytes": sum(node.weight.size * node.weight_type.bits for node in weights) // 8,
+        **evaluation.as_json(graph),
+    }
+    write_whole(run / RESULTS, json.dumps(content, indent=2) + "\n")
+
+
+def load_results(run: Path) -> dict[str, Any]:
+    """The evaluation and, where there is one, the hardware of a run.
+
+    Raises:
+        FirelineError: the run was not evaluated, or quantized anew since.
+    """
+    results = _read(run / RESULTS, "fireline report")
+    if results.get("model") != digest(run):
+        raise FirelineError(
+            "model.onnx changed since the run was evaluated", node=str(run), hint="fireline report"
+        )
+    hardware = _read(run / HARDWARE, "fireline generate") if (run / HARDWARE).exists() else {}
+    return {**results, "hardware": hardware}
+
+
+def digest(run: Path) -> str:
+    """What tells a model file from another."""
+    try:
+        return hashlib.sha256((run / "model.onnx").read_bytes()).hexdigest()
+    except OSError as error:
+        raise FirelineError(f"cannot be read: {error.strerror}", node=str(run / "model.onnx")) from None
+
+
+def _read(path: Path, hint: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise FirelineError("missing from the run", node=str(path), hint=hint) from None
+    if not isinstance(content, dict):
+        raise FirelineError("damaged", node=str(path), hint=hint)
+    return content
