@@ -42,17 +42,18 @@ void multiply_accumulate(OutputsInner, typename L::Accumulator (&acc)[L::kPe], c
                          const Token<typename L::Input, L::kTerms>& x) {
     FL_INLINE
     using Wide = typename L::Accumulator;
-    Wide sum[L::kPe];
+    constexpr int kOutputs = row_outputs<L>();
+    Wide sum[kOutputs];
     FL_PARTITION(sum, 1)
     FL_LANES
-    for (int p = 0; p < L::kPe; ++p) sum[p] = 0;
+    for (int p = 0; p < kOutputs; ++p) sum[p] = 0;
     Operand<Wide, typename L::Input> wide[L::kTerms];
     FL_PARTITION(wide, 1)
     FL_LANES
     for (int s = 0; s < L::kTerms; ++s) wide[s] = x.lane[s];
     for (int s = 0; s < L::kTerms; ++s) {
         FL_LANES
-        for (int p = 0; p < L::kPe; ++p)
+        for (int p = 0; p < kOutputs; ++p)
             sum[p] += multiply<Wide>(typename L::Multiplier(), weight<L>(rom, row, p, s), wide[s]);
     }
     FL_LANES

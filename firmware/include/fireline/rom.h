@@ -22,42 +22,60 @@ std::int64_t unpack(const std::uint64_t* const words, const int index) {
     return SIGNED ? static_cast<std::int64_t>(bits) >> (64 - BITS) : static_cast<std::int64_t>(bits >> (64 - BITS));
 }
 
-// Whether the weights of one output channel lie side by side in an unpacked row, or those of one term: what a compiler
-// vectorises better (measured with g++ 12).
+// How a g++ build lays out an unpacked row, so that its loops vectorise (measured with g++ 12): the terms of each output
+// side by side where they are many, else the outputs of each term, widened and in whole vectors.
 template <class L>
 constexpr bool terms_are_inner() {
-    return L::kTerms >= 8 && (L::kPe % 16 != 0 || L::kTerms % 16 == 0);
+    return L::kTerms >= 16;
+}
+
+// Outputs that a loop over the lanes of a row covers; those beyond kPe are nobody's.
+template <class L>
+constexpr int row_outputs() {
+#ifdef __SYNTHESIS__
+    return L::kPe;
+#else
+    return L::kPe <= 4 ? 4 : (L::kPe + 7) / 8 * 8;
+#endif
 }
 
 template <class L>
 using PackedRom = std::uint64_t[L::kRomRows][L::kRomWords];
 
 template <class L>
-class UnpackedRom {
-  public:
-    explicit UnpackedRom(const PackedRom<L>& packed) {
-        for (int row = 0; row < L::kRomRows; ++row)
-            for (int p = 0; p < L::kPe; ++p)
-                for (int s = 0; s < L::kTerms; ++s)
-                    rows_[row][place(p, s)] = unpack<L::kWeightBits, L::kWeightSigned>(packed[row], p * L::kTerms + s);
-    }
-
-    static constexpr int place(const int p, const int s) {
-        return terms_are_inner<L>() ? p * L::kTerms + s : s * L::kPe + p;
-    }
-
-    typename L::Weight rows_[L::kRomRows][L::kPe * L::kTerms];
-};
-
-template <class L>
-typename L::Weight weight(const UnpackedRom<L>& rom, const int row, const int p, const int s) {
-    return rom.rows_[row][UnpackedRom<L>::place(p, s)];
-}
-
-template <class L>
 typename L::Weight weight(const PackedRom<L>& rom, const int row, const int p, const int s) {
     FL_INLINE
     return unpack<L::kWeightBits, L::kWeightSigned>(rom[row], p * L::kTerms + s);
+}
+
+template <class L, bool TERMS_INNER = terms_are_inner<L>()>
+struct UnpackedRom {
+    typename L::Weight rows[L::kRomRows][L::kPe][L::kTerms];
+
+    explicit UnpackedRom(const PackedRom<L>& packed) {
+        for (int row = 0; row < L::kRomRows; ++row)
+            for (int p = 0; p < L::kPe; ++p)
+                for (int s = 0; s < L::kTerms; ++s) rows[row][p][s] = fl::weight<L>(packed, row, p, s);
+    }
+    typename L::Weight weight(const int row, const int p, const int s) const { return rows[row][p][s]; }
+};
+
+template <class L>
+struct UnpackedRom<L, false> {
+    using Wide = Operand<typename L::Accumulator, typename L::Weight>;
+    Wide rows[L::kRomRows][L::kTerms][row_outputs<L>()];
+
+    explicit UnpackedRom(const PackedRom<L>& packed) {
+        for (int row = 0; row < L::kRomRows; ++row)
+            for (int s = 0; s < L::kTerms; ++s)
+                for (int p = 0; p < L::kPe; ++p) rows[row][s][p] = fl::weight<L>(packed, row, p, s);
+    }
+    Wide weight(const int row, const int p, const int s) const { return rows[row][s][p]; }
+};
+
+template <class L>
+auto weight(const UnpackedRom<L>& rom, const int row, const int p, const int s) -> decltype(rom.weight(row, p, s)) {
+    return rom.weight(row, p, s);
 }
 
 }  // namespace fl
