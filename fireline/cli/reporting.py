@@ -23,6 +23,7 @@ def report_run(
     """Evaluate a run on a labelled data set and write its report to `page`."""
     from fireline.model.run import read_run
     from fireline.sim.accuracy import agreement
+    from fireline.sim.dataflow import simulate
     from fireline.sim.report import Report, write_report
     from fireline.sim.statistics import Statistics
 
@@ -47,6 +48,7 @@ def report_run(
             title=info.preset,
             graph=graph,
             plan=plan,
+            timing=simulate(plan),
             facts=tuple(facts.items()),
             verification=evaluation.verification,
             floating=accuracies.get("float"),
