@@ -28,6 +28,7 @@ Padding = tuple[int, int, int, int]  # top, left, bottom, right
 
 # A tensor larger than this is a mistake: the largest of SqueezeNet at 224x224 pixels has 1.2 million values.
 MAX_VALUES = 1 << 27
+MAX_CHANNELS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,10 @@ class Tensor:
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise FirelineError(f"a tensor is (C, H, W) with every side at least 1, {self.shape} arrived")
-        if prod(self.shape) > MAX_VALUES:
-            raise FirelineError(f"a tensor {self.shape} has more than {MAX_VALUES} values")
+        if prod(self.shape) > MAX_VALUES or self.shape[0] > MAX_CHANNELS:
+            raise FirelineError(
+                f"a tensor {self.shape} has more than {MAX_VALUES} values or {MAX_CHANNELS} channels"
+            )
         if len(self.scale) not in (1, self.shape[0]):
             raise FirelineError(
                 f"{len(self.scale)} scales for {self.shape[0]} channels", hint="one, or one each"

@@ -74,7 +74,8 @@ def _entries(path: Path) -> dict[str, npt.NDArray[np.integer]]:
     except FileNotFoundError:
         raise FirelineError("no such file", node=str(path)) from None
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise FirelineError(f"not a Fireline graph: {error}", node=str(path)) from None
+        # The archive's own names are in some messages, however long they are.
+        raise FirelineError(f"not a Fireline graph: {error!s:.200}", node=str(path)) from None
 
 
 def _array(content: bytes) -> npt.NDArray[np.integer]:

@@ -94,7 +94,13 @@ class QonnxBuilder:
             bias = self.random.integers(-40, 41, channels) * np.broadcast_to(bias_scale, channels)
             inputs.append(self.quant(self.constant(bias), bias_scale, 32, True))
         return self.node(
-            "Conv", inputs, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[padding] * 4, group=groups
+            "Conv",
+            inputs,
+            kernel_shape=[kernel] * 2,
+            strides=[stride] * 2,
+            pads=[padding] * 4,
+            dilations=[1, 1],
+            group=groups,
         )
 
     def relu(self, x: str) -> str:
