@@ -12,6 +12,7 @@ from fireline.fixed import IntType
 from fireline.graph import Graph
 
 DEFAULT_IMAGES = 2
+BATCH = 4
 
 
 def element(type: IntType) -> np.dtype[np.int64]:
@@ -28,12 +29,18 @@ def default_images(graph: Graph) -> npt.NDArray[np.float64]:
     return graph.input.output.real(integers)
 
 
-def write_data(graph: Graph, images: npt.ArrayLike, folder: Path) -> None:
-    """Write `<node>.bin` for every node: its integers for all `images`, rows, columns, channels."""
+def write_data(graph: Graph, images: npt.NDArray[np.generic], folder: Path) -> None:
+    """Write `<node>.bin` for every node: its integers for all `images`, rows, columns, channels.
+
+    A few images at a time, so that memory does not grow with their number.
+    """
     folder.mkdir(parents=True)
-    for node, values in zip(graph.nodes, graph.trace(images).values(), strict=True):
-        raster = values.transpose(0, 2, 3, 1).astype(element(node.output.type))
-        (folder / f"{node.name}.bin").write_bytes(raster.tobytes())
+    for start in range(0, len(images), BATCH):
+        values = graph.trace(images[start : start + BATCH])
+        for node in graph.nodes:
+            raster = values[node.name].transpose(0, 2, 3, 1).astype(element(node.output.type))
+            with (folder / f"{node.name}.bin").open("ab") as file:
+                file.write(raster.tobytes())
 
 
 def manifest(graph: Graph) -> str:

@@ -21,6 +21,7 @@ from fireline.codegen.emit_source import call, layer, local_streams
 from fireline.codegen.emit_weights import has_constants, node_constants
 from fireline.codegen.plan import Plan
 from fireline.codegen.stages import Design, design
+from fireline.errors import FirelineError
 from fireline.files import new_folder
 
 
@@ -42,6 +43,8 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
     texts = _sources(made)
     graph = plan.graph
     pixels = np.asarray(default_images(graph) if images is None else images)
+    if not len(pixels):
+        raise FirelineError("no images for the test bench", node=graph.name)
     with new_folder(out, replace=force) as folder:
         write_data(graph, pixels, folder / "tb" / "data")
         texts |= _build_files(made, sorted(texts), len(pixels))
@@ -100,7 +103,13 @@ def _build_files(made: Design, paths: list[str], images: int) -> dict[str, str]:
         "sources": [path for path in paths if path.startswith("src/") and path.endswith(".cpp")],
         "images": images,
         "layers": [
-            {"name": node.name, "comment": describe(plan, node), "pe": folding.pe, "simd": folding.simd}
+            {
+                "name": node.name,
+                "comment": describe(plan, node),
+                "pe": folding.pe,
+                "simd": folding.simd,
+                "rows": folding.rows,
+            }
             for node, folding in zip(plan.graph.nodes, plan.foldings, strict=True)
         ],
     }

@@ -80,13 +80,34 @@ def test_hls_scripts_name_every_source(folder: Path) -> None:
     assert "create_clock -period 8.000 " in script
 
 
+def test_the_script_is_tcl_of_known_commands(folder: Path, tmp_path: Path) -> None:
+    tclsh = shutil.which("tclsh")
+    if not tclsh:
+        pytest.skip("tclsh is not installed")
+    recorder = tmp_path / "recorder.tcl"
+    recorder.write_text("proc unknown {args} { puts $args }\nsource run_hls.tcl\n")
+    result = subprocess.run([tclsh, str(recorder)], cwd=folder, capture_output=True, text=True)
+    commands = [line.split()[0] for line in result.stdout.splitlines()]
+    assert result.returncode == 0, result.stderr
+    assert [c for c in commands if c != "add_files"] == [
+        "open_project",
+        "set_top",
+        "open_solution",
+        "set_part",
+        "create_clock",
+        "csim_design",
+        "csynth_design",
+        "export_design",
+    ]
+
+
 def test_golden_values_are_the_simulators(folder: Path, tmp_path: Path) -> None:
     graph = fire_network()
-    images = random_pixels(graph, 3)
+    images = random_pixels(graph, 9)
     write_project(plan(graph, least), tmp_path / "project", images=images)
     values = np.fromfile(tmp_path / "project" / "tb" / "data" / "conv10.bin", dtype=np.uint8)
     expected = graph.trace(images)["conv10"]
-    assert np.array_equal(values.reshape(3, 4, 4, 10).transpose(0, 3, 1, 2), expected)
+    assert np.array_equal(values.reshape(9, 4, 4, 10).transpose(0, 3, 1, 2), expected)
 
 
 def test_an_existing_folder_is_kept(folder: Path) -> None:
@@ -100,6 +121,11 @@ def test_nothing_is_left_of_a_project_that_fails(tmp_path: Path) -> None:
     with pytest.raises(FirelineError, match="images are"):
         write_project(plan(fire_network(), least), tmp_path / "project", images=np.zeros((1, 3, 4, 4)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FirelineError, match="no images"):
+        write_project(plan(fire_network(), least), tmp_path / "project", images=np.zeros((0, 3, 15, 15)))
 
 
 def test_force_replaces(tmp_path: Path) -> None:

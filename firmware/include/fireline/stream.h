@@ -20,7 +20,7 @@ using Stream = hls::stream<T>;
 }  // namespace fl
 
 // A stream between two processes of a dataflow region, `depth` tokens deep.
-#define FL_STREAM(depth, variable, name, part, ...) hls::stream<__VA_ARGS__, depth> variable(name part)
+#define FL_STREAM(depth, variable, name, part, ...) hls::stream<__VA_ARGS__, depth> variable(name)
 
 #else
 
