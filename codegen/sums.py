@@ -19,8 +19,9 @@ from fireline.errors import FirelineError
 from fireline.fixed import IntType
 
 SMALL = 1 << 10  # multipliers that are left as they are
-MAX_PAIRS = 1 << 22  # of operands, over all channels that differ
+MAX_PAIRS = 1 << 18  # of operands, over all channels that differ
 MAX_PRECISION = 30  # binary places of the multipliers
+THRESHOLD_PRECISIONS = (16, 20, 24, 28)  # at which a staircase will do where no line has been exact
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,10 @@ def solve_sum(
             rule = line_rule([found[channel] for channel in channels], clamp)  # type: ignore[misc]
             bits = max(abs(m) for m in small).bit_length()
             return SumSolution(small, Solution(rule, Proof("line", len(distinct), pairs, bits, 0.0)))
+        if precision not in THRESHOLD_PRECISIONS:
+            continue
         stairs = [_stairs(sums, outputs[channel]) for channel in distinct]
-        if precision >= MAX_PRECISION // 2 and all(stairs):
+        if all(stairs):
             rows = dict(zip(distinct, stairs, strict=True))
             return SumSolution(small, thresholds_rule([rows[channel] for channel in channels]))  # type: ignore[misc]
     return None
