@@ -20,7 +20,7 @@ from scipy.sparse import csr_array, hstack
 
 from fireline.codegen.axi import input_beat
 from fireline.codegen.cost import SHELL, core_parts, narrow_side, wide_side
-from fireline.codegen.cost_conv2d import chosen_parts
+from fireline.codegen.cost_conv2d import chosen_parts, weight_rom
 from fireline.codegen.cycles import lanes, node_cycles
 from fireline.codegen.devices import Device, device
 from fireline.codegen.memory import Resources, Storage
@@ -36,6 +36,9 @@ LOGIC_SHARE = 0.8
 
 # The integer program may stop this close to the cheapest choice. Whether a choice fits at all is always exact.
 COST_GAP = 0.01
+
+# Weight memories of no more words than a LUT holds are always in LUTs.
+LUT_ROM_WORDS = 64
 
 # Lanes that are worth a whole resource of the device.
 LANES = 1000
@@ -111,8 +114,13 @@ def limits(part: Device) -> Counts:
 
 def node_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[list[Option]]:
     """Every way worth considering to build each node: none is worse than another in cycles and all resources."""
+    return [pareto(options) for options in all_options(graph, part, freedom)]
+
+
+def all_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[list[Option]]:
+    """Every way to build each node."""
     slack = slack_pixels(graph)
-    return [pareto(_options(graph, slack, index, part, freedom)) for index in range(len(graph.nodes))]
+    return [_options(graph, slack, index, part, freedom) for index in range(len(graph.nodes))]
 
 
 def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT) -> Iterator[Folding]:
@@ -131,8 +139,11 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
     heights = sorted({1, int(node.weight.shape[2])})
     for pe in divisors(node.output.shape[0] // node.groups):
         for simd, rows in product(divisors(int(node.weight.shape[1])), heights):
-            for (multiplier, count), rom in product(products, weight_memories(part, freedom)):
-                yield Folding(pe, simd, multiplier, rom, rows, count)
+            shape = Folding(pe, simd, rows=rows)
+            depth, _ = weight_rom(node, shape)
+            memories = weight_memories(part, freedom) if depth > LUT_ROM_WORDS else ("lut",)
+            for (multiplier, count), rom in product(products, memories):
+                yield replace(shape, multiplier=multiplier, packed=count, rom=rom)
 
 
 def weight_memories(part: Device, freedom: Freedom) -> tuple[Storage, ...]:

@@ -72,13 +72,11 @@ def uram(depth: int, width: int) -> int:
 def rom_luts(depth: int, width: int) -> int:
     """LUTs of a constant memory in logic.
 
-    A LUT6 is 64 words of one bit or 32 of two; F7 and F8 multiplexers join four at no LUT; beyond 256 words one LUT
-    joins four of those.
+    A LUT6 is 64 words of one bit; F7 and F8 multiplexers join four at no LUT; beyond 256 words one LUT joins four of
+    those.
     """
     if depth <= 1:
         return 0
-    if depth <= 32:
-        return ceil_div(width, 2)
     leaves = ceil_div(depth, 64)
     joined = ceil_div(leaves, 4)
     return width * (leaves + ceil_div(joined - 1, 3))

@@ -56,8 +56,9 @@ def products(x: IntType, w: IntType, folding: Folding) -> Resources:
     if folding.packed == 1:
         return Resources(dsp=product_dsps(x.bits + 1, w.bits)) * (folding.pe * terms)
     groups = ceil_div(folding.pe, folding.packed)
-    # Every product but the lowest of a DSP takes back the borrow of the one below.
-    borrow = Resources(lut=x.bits + w.bits) * ((folding.pe - groups) * terms)
+    # Every product but the lowest of a DSP joins its weight to the ones below and takes back their borrow: one LUT for
+    # each bit of the weight, and one or none for each bit of the product, as the tool merges the carry.
+    borrow = Resources(lut=(x.bits + w.bits) * 3 // 4) * ((folding.pe - groups) * terms)
     return Resources(dsp=groups * terms) + borrow
 
 
