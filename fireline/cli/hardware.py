@@ -126,6 +126,7 @@ def generate(
     MODEL is a run folder or a QONNX file. `make -C PROJECT csim` then builds and runs the self-checking test bench.
     """
     import fireline
+    from fireline.cli.results import save_hardware
     from fireline.codegen.summary import summary
     from fireline.errors import FirelineError
     from fireline.sim.verify import load_images
@@ -148,6 +149,8 @@ def generate(
             images=images,
             force=force,
         )
+    if out == model / "project":
+        save_hardware(model, made, device, clock_mhz, target_fps)
     result = summary(made)
     click.echo(
         f"{out}: {graph.name} for {device}, {result.frames_per_second:,.0f} frames/s at {made.clock_mhz:g} MHz"
