@@ -198,7 +198,7 @@ def quantize_constant(
     )
     steps = array.astype(np.float64) / full_scale + full_zero
     clipped = np.clip(steps, low - 1.0, high + 1.0)
-    integers = round_float(clipped, mode)
+    integers = np.array(round_float(clipped, mode))
     inexact = np.frexp(full_scale)[0] != 0.5
     close = np.abs(2 * clipped - np.rint(2 * clipped)) < 1e-6
     if mode == "HALF_EVEN":

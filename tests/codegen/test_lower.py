@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
+from fireline.check import NAME
 from fireline.codegen.lower import lower
 from fireline.errors import FirelineError
 from fireline.graph import Concat, Conv2d, Graph, MaxPool2d
@@ -63,6 +65,12 @@ GOOD: dict[str, Callable[[QonnxBuilder, str], str]] = {
     "relu into a signed quantizer": lambda b, x: b.quant(b.relu(b.conv(x, 2, 3)), 0.125, 5, True),
     "pool before the quantizer": lambda b, x: relu4(b, b.maxpool(b.conv(x, 2, 3))),
     "padded pool": lambda b, x: b.maxpool(relu4(b, b.conv(x, 2, 3)), padding=1, ceil=False),
+    "padded pool of negative values": lambda b, x: b.maxpool(
+        b.quant(b.conv(x, 2, 3), 0.5, 4, True), padding=1, ceil=False
+    ),
+    "a quantizer of one number": lambda b, x: relu4(
+        b, b.node("Mul", [b.conv(x, 2, 3, scale=0.3), b.constant(0.7)])
+    ),
     "two quantizers in series": lambda b, x: b.quant(relu4(b, b.conv(x, 2, 3)), 1.0, 2),
     "zero point": lambda b, x: b.conv(b.quant(b.conv(x, 2, 3), 0.5, 4, zero_point=5.0), 3, 2, 3, 1, 1),
     "accumulator as output": lambda b, x: b.conv(x, 2, 3, bias_scale=2.0**-11),
@@ -399,3 +407,44 @@ def test_a_dynamic_shape_is_refused(tmp_path: Path) -> None:
     onnx.save(model, str(path))
     with pytest.raises(FirelineError, match="static"):
         lower(path)
+
+
+HOSTILE = [
+    "../../../tmp/escape",
+    '"; system("true"); //',
+    "{{ 7 * 7 }}",
+    "[exec touch x]",
+    "a\nb",
+    "\0",
+    "int",
+    "Ω" * 200,
+]
+
+
+def test_hostile_names_stay_out_of_paths_and_code(tmp_path: Path) -> None:
+    from tests.firmware import harness
+
+    path = fire_model(tmp_path)
+    model = onnx.load(str(path))
+    renamed = {
+        name: f"{HOSTILE[i % 8]}{i}" for i, node in enumerate(model.graph.node) for name in node.output
+    }
+    renamed[model.graph.input[0].name] = "../input"
+    for i, node in enumerate(model.graph.node):
+        node.name = HOSTILE[i % len(HOSTILE)]
+        for names in (node.input, node.output):
+            names[:] = [renamed.get(name, name) for name in names]
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = renamed[value.name]
+    del model.graph.value_info[:]
+    onnx.save(model, str(path))
+    graph = lower(path, name='../"x')
+    assert all(NAME.fullmatch(name) for name in (graph.name, *(node.name for node in graph.nodes)))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    project = harness.project(graph, harness.least, folder)
+    written = {file.relative_to(project).as_posix() for file in project.rglob("*") if file.is_file()}
+    assert all(re.fullmatch(r"[A-Za-z0-9_./-]+", name) for name in written)
+    assert sorted(tmp_path.iterdir()) == [path, folder]
+    texts = "".join(file.read_text() for file in project.rglob("*.cpp"))
+    assert 'escape"' not in texts and "system(" not in texts and "exec" not in texts.replace("executable", "")
