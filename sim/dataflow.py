@@ -28,17 +28,6 @@ class DeadlockError(FirelineError):
 
 
 @dataclass(frozen=True)
-class Stalls:
-    """Cycles of one process in one image: at work, without input, without room for its output."""
-
-    name: str
-    node: int | None
-    busy: int
-    starved: int
-    blocked: int
-
-
-@dataclass(frozen=True)
 class Timing:
     """What a simulation saw. Times are in cycles from the first pixel's.
 

@@ -1,0 +1,38 @@
+from fireline.codegen.cycles import cycles
+from fireline.codegen.devices import device
+from fireline.codegen.folding import plan_for
+from fireline.codegen.plan import Folding, Plan
+from fireline.sim.dataflow import simulate
+from fireline.sim.depths import fitted
+from fireline.sim.stalls import stalls
+from tests.graphs import Builder, fire_network
+
+
+def test_waiting_and_work_fill_the_time_between_two_images() -> None:
+    plan = fitted(plan_for(fire_network(size=15), "xc7z020", target_fps=40000))
+    timing = simulate(plan, 3)
+    for index, stall in enumerate(stalls(timing)):
+        ends = timing.ends(index)
+        assert stall.busy + stall.starved + stall.blocked == ends[-1] - ends[-2]
+        assert min(stall.starved, stall.blocked) >= 0
+        assert (stall.waits_for is None) == (stall.starved + stall.blocked == 0)
+
+
+def test_the_slowest_process_hardly_waits_and_its_neighbours_wait_for_it() -> None:
+    plan = fitted(plan_for(fire_network(size=15), "xc7z020", target_fps=40000))
+    found = stalls(simulate(plan, 3))
+    busiest = max(found, key=lambda stall: stall.busy)
+    assert busiest.busy == max(cycles(plan))
+    assert busiest.starved + busiest.blocked <= 0.02 * busiest.busy
+    assert found[0].blocked > 0
+    assert found[-1].starved > 0
+
+
+def test_a_shallow_stream_is_named() -> None:
+    b = Builder((4, 8, 8), seed=5)
+    b.conv(b.conv(0, 4, (3, 3), padding=(1, 1, 1, 1), name="first"), 32, name="second")
+    foldings = (Folding(4, 4), Folding(4, 4), Folding(1, 4))
+    plan = Plan(b.graph(), device("xc7z020"), 100, foldings, ((), (8,), (1,)))
+    first = {stall.process: stall for stall in stalls(simulate(plan, 3))}["first.mvu"]
+    assert first.waits_for == "first"
+    assert first.blocked > 0
