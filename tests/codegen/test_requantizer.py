@@ -211,11 +211,22 @@ def test_sums_of_unlike_scales_get_small_multipliers(
     one = Channel(step, Fraction(0), -inf, inf, exact[2], 0)
     quantizer = Quantizer(0, 15)
     found = solve_sum([one], mult, types, quantizer, (0, 15))
-    if found is None:
-        assert max(mult) < 1 << 13
+    if found is None:  # a value close to a tie needs every bit of the scales
         return
     assert max(found.mult) < 1 << 20
     a, b = (np.arange(type.min, type.max + 1) for type in types)
     got = apply(found.solution.rule, found.mult[0] * a[:, None] + found.mult[1] * b)
     real = [[round((exact[0] * i + exact[1] * j) / exact[2]) for j in b.tolist()] for i in a.tolist()]
     assert np.array_equal(got, np.clip(real, 0, 15))
+
+
+def test_a_typical_sum_needs_a_dozen_bits() -> None:
+    from fireline.fixed import common_scale
+
+    exact = [Fraction(float(np.float32(s))) for s in (0.0437, 0.0171, 0.0313)]
+    step = common_scale(exact[0], exact[1])
+    one = Channel(step, Fraction(0), -inf, inf, exact[2], 0)
+    mult = (int(exact[0] / step), int(exact[1] / step))
+    found = solve_sum([one], mult, (IntType(8, False), IntType(8, True)), Quantizer(0, 255), (0, 255))
+    assert found is not None
+    assert max(mult) > 1 << 20 and max(found.mult) < 1 << 18
