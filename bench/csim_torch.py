@@ -64,7 +64,7 @@ def compare(name: str, images: int, repeats: int, folder: Path) -> list[Result]:
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    one_thread()
     results = []
     for name, images, repeats in (("cifar_e4", 64, 7), ("squeezenet1_1", 16, 7)):
         with tempfile.TemporaryDirectory() as folder:

@@ -7,17 +7,12 @@ it says what a side costs; wall time says that only on a quiet one.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-# Every library computes on one core, so that a ratio is one per core; read when it is first imported.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,15 @@ class Result:
         goal = {None: "", True: "  goal met", False: "  GOAL MISSED"}[self.met]
         limit = "" if self.limit is None else f" [{'>=' if self.unit == 'x' else '<='} {self.limit:g}]"
         wall = f", wall {self.wall}" if self.wall else ""
-        return f"{self.what}, {self.network} : {self.peer or 'alone'}: {self.value} {self.unit}{wall}{limit}{goal}  {self.note}"
+        sides = f"{self.what}, {self.network}" + (f" against {self.peer}" if self.peer else "")
+        return f"{sides}: {self.value} {self.unit}{wall}{limit}{goal}  {self.note}"
+
+
+def one_thread() -> None:
+    """Let torch compute on one core, so that ratios are per core."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def cost(work: Callable[[], object]) -> Cost:
