@@ -51,7 +51,6 @@ def train(
     "--preprocessing",
     help="What the weights were trained on: torchvision or caffe.  [default: from the file's name]",
 )
-@click.option("--random-weights", is_flag=True, help="Quantize an untrained network.")
 @click.option(
     "--bits", default="w8a8", show_default=True, help="Such as w4a8, or w4a4,conv1=w8a8 for single layers."
 )
@@ -74,7 +73,6 @@ def quantize(
     preset: str,
     weights: Path | None,
     preprocessing: str | None,
-    random_weights: bool,
     bits: str,
     data: str,
     images: int,
@@ -86,8 +84,8 @@ def quantize(
 ) -> None:
     """Quantize a preset with power-of-two scales: calibration, then training if --epochs is given.
 
-    Starts from --weights, or from the float network that `train` left in the run folder. Writes twin.pt and
-    model.onnx (QONNX) there.
+    Starts from --weights, or from the float network that `train` left in the run folder; without either the network
+    is untrained, which is enough to try the hardware. Writes twin.pt and model.onnx (QONNX) there.
     """
     from fireline.model.train import Recipe
     from fireline.quant.run import Source
@@ -95,7 +93,10 @@ def quantize(
 
     folder = out or Path("runs") / preset
     tuning = Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, seed=seed) if epochs else None
-    source = Source(weights, preprocessing, random_weights)
+    untrained = weights is None and not (folder / "float.pt").exists()
+    if untrained:
+        click.echo(f"no weights: {preset} is untrained, its weights random (seed {seed})", err=True)
+    source = Source(weights, preprocessing, random=untrained)
     with step(f"quantize {preset}"):
         quantize_run(
             preset, folder, data=data, bits=bits, source=source, images=images, tuning=tuning, seed=seed

@@ -219,3 +219,15 @@ def test_a_mismatch_is_explained_and_fails(
     assert "channel 2, pixel (1, 1): expected" in stderr
     assert "largest of [" in stderr
     assert "of the image" in stderr
+
+
+def test_a_network_without_weights_is_quantized_untrained(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    args = ["quantize", "digits", "--bits", "w4a4", "--calibrate", "digits", "--images", "20", "--out", out]
+    status, stdout, stderr = run(capsys, *args)
+    assert status == 0
+    assert "untrained" in stderr
+    assert (out / "model.onnx").exists()
+    assert str(out / "model.onnx") in stdout
