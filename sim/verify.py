@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fireline.errors import FirelineError, MismatchError
 from fireline.graph import Graph
 from fireline.sim.engines import OFF_GRID, Engine, Images, Integers
+from fireline.sim.explain import explain, image_region
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,15 @@ class Mismatch:
     x: int
     expected: int
     got: int
+    region: str = ""  # of the image that the integer depends on
+    expression: str = ""  # that makes the expected integer
 
     def __str__(self) -> str:
         got = "no integer" if self.got == OFF_GRID else self.got
+        why = f"; {self.expression}; from {self.region} of the image" if self.expression else ""
         return (
             f"node {self.node}, image {self.image}, channel {self.channel}, pixel ({self.y}, {self.x}): "
-            f"expected {self.expected}, got {got}"
+            f"expected {self.expected}, got {got}{why}"
         )
 
 
@@ -91,16 +95,20 @@ def first_mismatch(
     graph: Graph, expected: Mapping[str, Integers], got: Mapping[str, Integers]
 ) -> Mismatch | None:
     """The first difference in the order of the nodes, then of images, pixels and channels, as the stream runs."""
-    for node in graph.nodes:
+    for index, node in enumerate(graph.nodes):
         if node.name not in got:
             continue
         differs = (expected[node.name] != got[node.name]).transpose(0, 2, 3, 1)
         if differs.any():
             image, y, x, channel = (int(i) for i in np.argwhere(differs)[0])
             at = (image, channel, y, x)
-            return Mismatch(
+            found = Mismatch(
                 node.name, image, channel, y, x, int(expected[node.name][at]), int(got[node.name][at])
             )
+            if any(one.name not in expected for one in graph.nodes):
+                return found
+            expression = explain(graph, expected, node.name, *at)
+            return replace(found, region=str(image_region(graph, index, y, x)), expression=expression)
     return None
 
 

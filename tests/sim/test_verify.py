@@ -37,6 +37,8 @@ def test_the_first_mismatch_is_named_by_node_channel_and_pixel() -> None:
     assert first is not None
     assert (first.node, first.image, first.channel, first.y, first.x) == ("fire2_squeeze", 3, 3, 1, 2)
     assert first.got == first.expected + 1
+    assert first.region == "rows 3 to 9, columns 7 to 13"
+    assert first.expression.endswith(f"= {first.expected}") and first.expression.startswith("bias ")
     with pytest.raises(
         MismatchError, match=r"node fire2_squeeze, image 3, channel 3, pixel \(1, 2\): expected"
     ):
