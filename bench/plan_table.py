@@ -32,7 +32,7 @@ def cell(name: str, bits: int, part: str) -> str:
         return f"{summary(loaded).frames_per_second:.0f} loaded"
     except DoesNotFitError:
         fewer = (refused.hint or "").partition("weights of ")[2].partition(" ")[0]
-        return f"– {fewer} bits" if fewer else "–"
+        return f"- {fewer} bits" if fewer else "-"
 
 
 def main() -> None:

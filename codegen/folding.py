@@ -31,8 +31,10 @@ from fireline.codegen.skew import Slack, slack_pixels, stream_depth, stream_dept
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d, Graph, Input, Node
 
-# Placement and routing rarely close above this share of the logic; hard blocks may all be used.
+# Placement and routing rarely close above this share of the logic. DSPs may all be used, and memory but for what
+# streams may turn out to need beyond their estimate.
 LOGIC_SHARE = 0.8
+MEMORY_SHARE = 0.98
 
 # The integer program may stop this close to the cheapest choice. Whether a choice fits at all is always exact.
 COST_GAP = 0.01
@@ -74,7 +76,7 @@ class Option:
 def budget(part: Device) -> Resources:
     """What a design may use of `part`, the shell around the network included."""
     lut, lutram, ff = (int(LOGIC_SHARE * count) for count in (part.lut, part.lutram, part.ff))
-    return Resources(lut, lutram, ff, part.dsp, 2 * part.bram36, part.uram)
+    return Resources(lut, lutram, ff, part.dsp, int(MEMORY_SHARE * 2 * part.bram36), part.uram)
 
 
 def plan_for(

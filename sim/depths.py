@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from fireline.codegen.cost import total
 from fireline.codegen.cycles import initiation_interval
 from fireline.codegen.plan import DEFAULT_DEPTH, Plan
 from fireline.codegen.skew import squeezed_side
+from fireline.errors import DoesNotFitError
 from fireline.sim.dataflow import DeadlockError, run
 from fireline.sim.processes import WRITE, Fifo, Network, network
 
@@ -20,6 +22,9 @@ FRAMES = 3
 
 def fitted(plan: Plan) -> Plan:
     """`plan` with stream depths that keep its initiation interval.
+
+    Raises:
+        DoesNotFitError: the streams are too much for the device.
 
     The pixels are let in evenly, one image in an initiation interval, and the streams may grow; how far they do is
     their depth. What happened in that run is a schedule that these depths allow, and processes that start as soon as
@@ -33,10 +38,28 @@ def fitted(plan: Plan) -> Plan:
         for fifo, peak in zip(fifos, timing.occupancy, strict=True)
         if fifo.edge
     }
-    nodes = enumerate(plan.graph.nodes)
-    return replace(
-        plan, depths=tuple(tuple(peaks[i, k] for k in range(len(node.inputs))) for i, node in nodes)
-    )
+    depths = [tuple(peaks[i, k] for k in range(len(node.inputs))) for i, node in enumerate(plan.graph.nodes)]
+    result = replace(plan, depths=tuple(depths))
+    check_fits(result)
+    return result
+
+
+def check_fits(plan: Plan) -> None:
+    """Raise `DoesNotFitError` if `plan` needs more than all of its device."""
+    part, used = plan.device, total(plan)
+    pairs = {
+        "LUT": (used.lut, part.lut),
+        "FF": (used.ff, part.ff),
+        "DSP": (used.dsp, part.dsp),
+        "BRAM36": (used.bram36, part.bram36),
+        "URAM": (used.uram, part.uram),
+    }
+    over = [f"{count} {name} where {have} are" for name, (count, have) in pairs.items() if count > have]
+    if over:
+        raise DoesNotFitError(
+            f"with its streams, the plan needs {', '.join(over)} on {part.name}",
+            hint="ask for fewer frames/s",
+        )
 
 
 def minimum_depth(plan: Plan, index: int, position: int, frames: int = FRAMES) -> int:
