@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from fireline.errors import FirelineError
 from fireline.model.data import ImageSet
 from fireline.model.network import Network
+from fireline.quant.rounding import round_in_sequence
 from fireline.quant.twin import FIXED, activations, conv_inputs, convolutions, integer_range, set_exponents
 
 _SAMPLES = 1 << 13  # values per layer and batch that an exponent is chosen by
+_WINDOWS = 1 << 13  # windows per convolution and batch that its covariance is taken of
 _STEPS_DOWN = 6  # exponents tried below the one that clips nothing
 _BIAS_LIMIT = float(1 << 22)  # of a bias in units of its accumulator: float32 counts to 2**24
 
@@ -24,28 +26,41 @@ _BIAS_LIMIT = float(1 << 22)  # of a bias in units of its accumulator: float32 c
 class Statistics:
     """What calibration keeps of the float network, by module path.
 
-    `samples` are values of each activation, its highest among them, and `means` the mean input `(1, C, H, W)` of each
-    convolution.
+    `samples` are values of each activation, its highest among them. Of each convolution, `means` is the mean input
+    `(1, C, H, W)`, and `moments` the covariance `(K, K)` of what it multiplies with its K weights, times a constant.
     """
 
     samples: dict[str, list[Tensor]] = field(default_factory=dict)
     means: dict[str, Tensor] = field(default_factory=dict)
+    moments: dict[str, Tensor] = field(default_factory=dict)
 
     def add_activation(self, path: str, values: Tensor) -> None:
         flat = values.flatten()
         some = flat[:: -(-flat.numel() // _SAMPLES)]
         self.samples.setdefault(path, []).append(torch.cat([some, flat.abs().amax()[None]]))
 
-    def add_input(self, path: str, values: Tensor, share: float) -> None:
+    def add_input(self, path: str, conv: nn.Conv2d, values: Tensor, share: float) -> None:
         mean = values.mean(dim=0, keepdim=True, dtype=torch.float64) * share
         self.means[path] = self.means[path] + mean if path in self.means else mean
+        moment = _covariance(conv, values)
+        self.moments[path] = self.moments[path] + moment if path in self.moments else moment
+
+
+def _covariance(conv: nn.Conv2d, values: Tensor) -> Tensor:
+    """Covariance of the windows that `conv` sees in `values`, or of every so many of them."""
+    patches = nn.functional.unfold(values, conv.kernel_size, padding=conv.padding, stride=conv.stride)
+    patches = patches[:, :, :: -(-patches.shape[0] * patches.shape[2] // _WINDOWS)]
+    columns = patches.transpose(0, 1).flatten(1)
+    columns = columns - columns.mean(dim=1, keepdim=True)
+    return columns @ columns.T
 
 
 def calibrate(network: Network, twin: Network, data: ImageSet, batch: int = 20) -> None:
     """Choose all scales of `twin`, in place, so that it follows the float `network` on the images of `data`.
 
     Each exponent is the one with the least mean squared error: of weights per output channel, of activations over
-    samples of all images. Then each bias takes up what rounding the weights did to the mean of its output.
+    samples of all images. Weights are rounded in sequence (`fireline.quant.rounding`), and then each bias takes up
+    what that did to the mean of its output.
 
     Raises:
         FirelineError: there are no images, or the network's values are not finite.
@@ -66,8 +81,9 @@ def calibrate(network: Network, twin: Network, data: ImageSet, batch: int = 20) 
     twin.eval()
     inputs = conv_inputs(twin)
     for path, module in convolutions(twin):
-        quantize_weights(module, inputs[path].scale)
-        correct_bias(module, statistics.means[path])
+        original = module.weight.detach().clone()
+        quantize_weights(module, statistics.moments[path], inputs[path].scale)
+        correct_bias(module, module.weight - original, statistics.means[path])
 
 
 def collect(network: Network, data: ImageSet, batch: int) -> Statistics:
@@ -79,7 +95,7 @@ def collect(network: Network, data: ImageSet, batch: int) -> Statistics:
         return lambda module, inputs, output: statistics.add_activation(path, output)
 
     def input(path: str) -> Callable[..., None]:
-        return lambda module, inputs: statistics.add_input(path, inputs[0], share)
+        return lambda module, inputs: statistics.add_input(path, module, inputs[0], share)
 
     with ExitStack() as hooks, torch.inference_mode():
         for path, module in network.named_modules():
@@ -94,22 +110,29 @@ def collect(network: Network, data: ImageSet, batch: int) -> Statistics:
     return statistics
 
 
-def quantize_weights(conv: Any, input_scale: float) -> None:
-    """Choose the scale of each output channel's weights; not so fine that the bias outgrows exact float32."""
+def quantize_weights(conv: Any, moment: Tensor, input_scale: float) -> None:
+    """Choose the scale of each output channel's weights, not so fine that the bias outgrows exact float32, and round.
+
+    `moment` (K, K) belongs to the inputs, whose scale is `input_scale`.
+    """
     quantizer = conv.weight_quant
     weights = conv.weight.detach().flatten(1)
+    low, high = integer_range(quantizer)
     least = torch.ceil(torch.log2(conv.bias.detach().abs().clamp_min(1e-30) / (input_scale * _BIAS_LIMIT)))
-    set_exponents(quantizer, best_exponents(weights, *integer_range(quantizer), least.double()))
+    exponents = best_exponents(weights, low, high, least.double())
+    set_exponents(quantizer, exponents)
+    rounded = round_in_sequence(weights, moment, torch.exp2(exponents)[:, None], low, high)
+    with torch.no_grad():
+        conv.weight.copy_(rounded.reshape(conv.weight.shape))
 
 
-def correct_bias(conv: Any, mean: Tensor) -> None:
-    """Take from the bias what quantizing the weights adds to the mean output, given the mean input `(1, C, H, W)`.
+def correct_bias(conv: Any, error: Tensor, mean: Tensor) -> None:
+    """Take from the bias what an `error` in the weights adds to the mean output, given the mean input `(1, C, H, W)`.
 
     A convolution is linear, so its mean output is the convolution of the mean input.
     """
     with torch.no_grad():
-        error = (conv.quant_weight().value - conv.weight).double()
-        shift = nn.functional.conv2d(mean, error, stride=conv.stride, padding=conv.padding)
+        shift = nn.functional.conv2d(mean, error.double(), stride=conv.stride, padding=conv.padding)
         conv.bias -= shift.mean(dim=(0, 2, 3)).to(conv.bias.dtype)
 
 

@@ -20,7 +20,7 @@ from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPoint
 from torch import Tensor, nn
 
 from fireline.model.architecture import Activation, Conv
-from fireline.model.network import Network, curved, float_network
+from fireline.model.network import Network, curved
 from fireline.quant.bits import Precision
 
 # A scale that is a parameter, restricted to the power of two nearest on the logarithmic scale. A calibrated exponent
@@ -96,16 +96,6 @@ def build_twin(network: Network, precision: Precision) -> Network:
         for name, value in network.named_parameters():
             ours[name].copy_(value)
     return twin
-
-
-def unquantized(twin: Network) -> Network:
-    """The float network with a twin's weights: what differs between the two is quantization alone, not fine-tuning."""
-    network = float_network(twin.config)
-    theirs = dict(twin.named_parameters())
-    with torch.no_grad():
-        for name, value in network.named_parameters():
-            value.copy_(theirs[name])
-    return network.eval()
 
 
 def convolutions(twin: nn.Module) -> Iterator[tuple[str, Any]]:

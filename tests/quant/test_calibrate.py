@@ -6,7 +6,7 @@ from fireline.errors import FirelineError
 from fireline.model.evaluate import logits
 from fireline.quant.bits import parse_precision
 from fireline.quant.calibrate import best_exponents, calibrate
-from fireline.quant.twin import activations, build_twin, convolutions, unquantized
+from fireline.quant.twin import activations, build_twin, convolutions
 from tests.quant.shared import noise, tiny_twin
 
 
@@ -74,12 +74,6 @@ def test_zeros_stay_zeros() -> None:
 def test_calibration_is_deterministic() -> None:
     (_, first), (_, second) = tiny_twin("w4a4"), tiny_twin("w4a4")
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-
-
-def test_a_twins_weights_without_quantization() -> None:
-    network, twin = tiny_twin()
-    again = unquantized(twin)
-    assert torch.equal(again.conv1.weight, network.conv1.weight)
 
 
 def test_layers_may_have_bits_of_their_own() -> None:
