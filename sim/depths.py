@@ -23,12 +23,12 @@ FRAMES = 3
 def fitted(plan: Plan) -> Plan:
     """`plan` with stream depths that keep its initiation interval.
 
-    Raises:
-        DoesNotFitError: the streams are too much for the device.
-
     The pixels are let in evenly, one image in an initiation interval, and the streams may grow; how far they do is
     their depth. What happened in that run is a schedule that these depths allow, and processes that start as soon as
     they can are never later than in any such schedule: so the design with these depths keeps the rate.
+
+    Raises:
+        DoesNotFitError: the streams are too much for the device.
     """
     design = paced(network(plan), initiation_interval(plan))
     fifos = tuple(replace(fifo, depth=_free_depth(plan, fifo)) for fifo in design.fifos)
