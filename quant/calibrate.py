@@ -48,6 +48,7 @@ class Statistics:
 
 def _covariance(conv: nn.Conv2d, values: Tensor) -> Tensor:
     """Covariance of the windows that `conv` sees in `values`, or of every so many of them."""
+    assert isinstance(conv.padding, tuple)
     patches = nn.functional.unfold(values, conv.kernel_size, padding=conv.padding, stride=conv.stride)
     patches = patches[:, :, :: -(-patches.shape[0] * patches.shape[2] // _WINDOWS)]
     columns = patches.transpose(0, 1).flatten(1)
