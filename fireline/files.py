@@ -56,10 +56,25 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        _exchange(temporary, path)
     except OSError as error:
         raise FirelineError(f"cannot be written: {error.strerror or error}", node=str(path)) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Move `new` to `path`; what was there is whole until the new is in its place, and then removed."""
+    if not path.exists():
+        os.replace(new, path)
+        return
+    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+    os.replace(path, aside / path.name)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        os.replace(aside / path.name, path)
+        raise
+    finally:
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)

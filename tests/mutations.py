@@ -103,7 +103,7 @@ MUTATIONS = (
 
 
 def caught(mutation: Mutation) -> bool:
-    """Whether a test fails in a copy of the repository with this mutation."""
+    """Whether one of its tests fails in a copy of the repository with this mutation."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
@@ -115,7 +115,7 @@ def caught(mutation: Mutation) -> bool:
             shutil.copytree(ROOT / part, package / part, ignore=skipped)
         target = package / mutation.path
         text = target.read_text()
-        if text.count(mutation.old) != 1:
+        if mutation.old and text.count(mutation.old) != 1:
             sys.exit(f"{mutation.path} holds {mutation.old!r} {text.count(mutation.old)} times")
         target.write_text(text.replace(mutation.old, mutation.new))
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests]
@@ -132,6 +132,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="part of a path")
     chosen = [m for m in MUTATIONS if parser.parse_args().only in m.path]
+    for tests in dict.fromkeys(m.tests for m in chosen):
+        if caught(Mutation("sim/__init__.py", "", "", tests)):
+            sys.exit(f"{', '.join(tests)} fail without any mutation")
     survivors = []
     for mutation in chosen:
         found = caught(mutation)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,34 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(FirelineError, match="cannot be written"):
         write_whole(tmp_path / "file" / "below", "x")
+
+
+def test_the_old_folder_stays_whole_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with new_folder(out) as folder:
+        (folder / "old").write_text("old")
+    replace = os.replace
+
+    def failing(source: Path, target: Path) -> None:
+        if target == out and ".old." not in str(source):
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with (
+        pytest.raises(FirelineError, match="No space left on device"),
+        new_folder(out, replace=True) as folder,
+    ):
+        (folder / "new").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (out / "old").read_text() == "old"
+
+
+def test_a_replaced_folder_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    for text in ("old", "new"):
+        with new_folder(tmp_path / "out", replace=True) as folder:
+            (folder / text).write_text(text)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
