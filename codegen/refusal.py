@@ -63,6 +63,10 @@ def refusal(
         if count > available
     )
     ways = [f"weights of {bits} bits" for bits in _enough_bits(graph, part, interval, freedom)]
+    loaded = replace(freedom, loaded=True)
+    if weight_memories(part, loaded) != weight_memories(part, freedom):
+        fits = choose(node_options(graph, part, loaded), interval, room) is not None
+        ways += ["weights loaded into URAM at start"] * fits
     ways += [f"device {other.name}" for other in _enough_device(graph, part, interval, freedom)]
     return DoesNotFitError(
         f"{wish}: at least {over}", hint=f"would fit: {' or '.join(ways)}" if ways else None

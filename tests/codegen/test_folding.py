@@ -10,7 +10,15 @@ import pytest
 from fireline.codegen.cost import total
 from fireline.codegen.cycles import cycles, initiation_interval, lanes
 from fireline.codegen.devices import device
-from fireline.codegen.folding import budget, choose, limits, node_options, plan_for, shortest_interval
+from fireline.codegen.folding import (
+    Freedom,
+    budget,
+    choose,
+    limits,
+    node_options,
+    plan_for,
+    shortest_interval,
+)
 from fireline.errors import DoesNotFitError, FirelineError
 from tests.codegen.networks import cifar_e4, squeezenet1_1
 from tests.graphs import Builder, fire_network
@@ -62,6 +70,7 @@ def test_an_image_cannot_be_faster_than_its_pixels() -> None:
     assert error.value.exit_code == 3
 
 
+@pytest.mark.slow
 def test_a_refusal_says_by_how_much_and_what_would_fit() -> None:
     with pytest.raises(
         DoesNotFitError, match=r"squeezenet1_1 does not fit xc7z020: at least \d+ LUT where"
@@ -71,6 +80,14 @@ def test_a_refusal_says_by_how_much_and_what_would_fit() -> None:
     assert "device " in str(error.value)
 
 
+@pytest.mark.slow
+def test_a_device_with_uram_could_load_the_weights() -> None:
+    with pytest.raises(DoesNotFitError, match="weights loaded into URAM at start or device"):
+        plan_for(squeezenet1_1(8), "xck26")
+    assert plan_for(squeezenet1_1(8), "xck26", freedom=Freedom(loaded=True))
+
+
+@pytest.mark.slow
 def test_an_unreachable_target_names_the_best() -> None:
     with pytest.raises(
         DoesNotFitError, match=r"cannot reach 5000 frames/s on xc7z020 at 125 MHz, the best is \d+"
@@ -84,6 +101,7 @@ def test_rates_are_above_zero(clock: float, target: float | None) -> None:
         plan_for(small_network(), "xc7z020", clock_mhz=clock, target_fps=target)
 
 
+@pytest.mark.slow
 def test_full_size_plans_fit_and_no_node_is_slower_than_the_plan() -> None:
     plan = plan_for(squeezenet1_1(), "xczu7ev")
     assert (np.array(total(plan).counts()) <= budget(plan.device).counts()).all()
