@@ -180,7 +180,7 @@ GOOD |= {
     "a bipolar quantizer of one bit": lambda b, x: b.conv(b.quant(b.conv(x, 2, 3), 0.5, 1, True), 3, 2),
     "one unsigned bit": lambda b, x: b.quant(b.conv(x, 2, 3), 0.5, 1),
     "weights of 16 bits": lambda b, x: b.quant(b.conv(x, 2, 3, bits=16, scale=2.0**-14), 0.25, 6, True),
-    "narrow unsigned": lambda b, x: b.quant(b.relu(b.conv(x, 2, 3)), 0.125, 4, narrow=True),
+    "narrow unsigned": lambda b, x: b.quant(b.relu(b.conv(x, 2, 3)), 2.0**-6, 3, narrow=True),
     "zero point and padding": lambda b, x: b.quant(
         b.conv(b.quant(b.conv(x, 2, 3), 0.5, 5, zero_point=11.0), 3, 4, 3, 2, 1), 0.5, 6, zero_point=20.0
     ),
