@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fireline.codegen.axi import input_beat, output_bits
 from fireline.codegen.cpp_names import identifier
 from fireline.codegen.emit_data import default_images, element, manifest, write_data
+from fireline.codegen.emit_drivers import DRIVER_FILES, driver_values
 from fireline.codegen.emit_parameters import describe, parameter_structs, tensor_text
 from fireline.codegen.emit_source import call, layer, local_streams
 from fireline.codegen.emit_weights import has_constants, node_constants
@@ -92,7 +93,7 @@ def _sources(made: Design) -> dict[str, str]:
     return texts
 
 
-def _build_files(made: Design, paths: list[str], images: int) -> dict[str, str]:
+def _build_files(made: Design, sources: list[str], images: int) -> dict[str, str]:
     """Everything that is not C++."""
     plan = made.plan
     common = _common(made) | {
@@ -100,7 +101,7 @@ def _build_files(made: Design, paths: list[str], images: int) -> dict[str, str]:
         "period": f"{1000 / plan.clock_mhz:.3f}",
         "device": plan.device.name,
         "clock": f"{plan.clock_mhz:g}",
-        "sources": [path for path in paths if path.startswith("src/") and path.endswith(".cpp")],
+        "sources": [path for path in sources if path.startswith("src/") and path.endswith(".cpp")],
         "images": images,
         "layers": [
             {
@@ -113,8 +114,15 @@ def _build_files(made: Design, paths: list[str], images: int) -> dict[str, str]:
             for node, folding in zip(plan.graph.nodes, plan.foldings, strict=True)
         ],
     }
-    names = ("README.md", "Makefile", "hls_config.cfg", "run_hls.tcl")
-    return {name: _render(name, common) for name in names} | {
+    common |= driver_values(plan)
+    paths = [
+        "README.md",
+        "Makefile",
+        "hls_config.cfg",
+        "run_hls.tcl",
+        *(DRIVER_FILES if common["board"] else ()),
+    ]
+    return {path: _render(Path(path).name, common) for path in paths} | {
         ".clang-format": _read("clang-format"),
     }
 
