@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import fireline
-from bench.measure import Result, alternate, cost, finish, ratio, timed  # first: it pins the threads
+from bench.measure import Result, alternate, cost, finish, one_thread, ratio, timed
 from bench.networks import DEVICE, quantized, random_images
 from fireline.model.network import Network
 from fireline.model.presets import preset

@@ -19,14 +19,15 @@ PYTHON = os.environ.get("HLS4ML_PYTHON", sys.executable)
 class Peer:
     """Answers one cost per step: conversion, then compilation, then every `predict`."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process, self.log = process, log
 
     def answer(self) -> Cost:
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError("hls4ml has ended; its last words are in hls4ml.log")
+            words = self.log.read_text().splitlines()[-3:]
+            raise RuntimeError(f"hls4ml ended with {self.process.wait()}: {' '.join(words)}")
         return Cost(**json.loads(line))
 
     def predict(self) -> Cost:
@@ -42,13 +43,14 @@ def hls4ml(model: Path, folder: Path, arrays: tuple[Path, ...] = ()) -> Iterator
     """Start converting `model`; `arrays` are the files of images and outputs to predict with."""
     child = Path(__file__).with_name("hls4ml_child.py")
     command = [PYTHON, "-W", "ignore", str(child), str(model), str(folder / "hls4ml"), *map(str, arrays)]
+    words = folder / "hls4ml.log"
     with (
-        open(folder / "hls4ml.log", "w") as log,
+        open(words, "w") as log,
         subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder
         ) as process,
     ):
         try:
-            yield Peer(process)
+            yield Peer(process, words)
         finally:
             process.kill()

@@ -15,9 +15,8 @@ from bench.measure import Result, alternate, finish, spread, timed
 def main() -> None:
     command = [str(Path(sys.executable).with_name("fireline")), "--help"]
     (costs,) = alternate([timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))], 9)
-    seconds = spread([c.wall for c in costs])
-    cpu = spread([c.cpu for c in costs])
-    finish([Result("fireline --help", "", "", seconds, "s", 0.3, note=f"CPU s: {cpu}")])
+    cpu, wall = (spread([getattr(c, kind) for c in costs]) for kind in ("cpu", "wall"))
+    finish([Result("fireline --help", "", "", cpu, "s", 0.3, wall)])
 
 
 if __name__ == "__main__":
