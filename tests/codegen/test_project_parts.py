@@ -39,6 +39,7 @@ def test_a_line_buffer_holds_every_pixel_of_every_window(data: st.DataObject) ->
     assert isinstance(node, Conv2d)
     _, rows, columns = node.output.shape
     shape = (1, height, width)
+    assert buffer_rows(node, shape) >= sh
     capacity = buffer_rows(node, shape) * width
     pace = max(-(-sh * width // columns), sh * sw)
 

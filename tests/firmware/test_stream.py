@@ -110,6 +110,14 @@ def test_the_first_mismatch_is_named(tmp_path: Path) -> None:
     assert result.stdout.endswith(" 1 mismatches\n")
 
 
+def test_tokens_left_over_are_an_error(tmp_path: Path) -> None:
+    folder = project(fire_network(), least, tmp_path)
+    top = folder / "src" / "network.cpp"
+    top.write_text(top.read_text().replace("fl::axi_output<32, 10>", "fl::axi_output<32, 8>"))
+    result = run(folder)
+    assert (result.returncode, result.stderr) == (3, "stream globalavgpool: 2 tokens were never read\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

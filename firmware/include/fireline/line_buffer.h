@@ -58,15 +58,18 @@ void line_buffer(Stream<Token<typename L::Input, L::kSimd>>& input,
     }
 
     int rest = L::kInHeight * kRow - kFill;  // tokens still to come
+    int due = 0;                             // of which with this row of windows
+    int first = 0, ky = 0, kx = 0, c = 0;    // c counts from the first token of a group
     // The row of the buffer that holds the top of a window.
     int top = (L::kBufferRows - L::kPadTop % L::kBufferRows) % L::kBufferRows;
     for (int y = 0; y < L::kOutHeight; ++y) {
-        int due = rest < kStrideRows ? rest : kStrideRows;
-        rest -= due;
         for (int x = 0; x < L::kOutWidth; ++x) {
-            int first = 0, ky = 0, kx = 0, c = 0;  // c counts from the first token of a group
             for (int i = 0; i < kSteps; ++i) {
                 FL_PIPELINE(1)
+                if (x == 0 && i == 0) {
+                    due = rest < kStrideRows ? rest : kStrideRows;
+                    rest -= due;
+                }
                 if (i < kLoads && due > 0) {
                     buffer[end.bank()][end.address()] = input.read();
                     end.advance();
@@ -103,13 +106,17 @@ void line_buffer(Stream<Token<typename L::Input, L::kSimd>>& input,
                             if (ky == L::kKernelHeight) {
                                 ky = 0;
                                 first += kFolds / L::kGroups;
+                                if (first == kFolds) first = 0;
                             }
                         }
                     }
                 }
+                if (x == L::kOutWidth - 1 && i == kSteps - 1) {
+                    top += L::kStrideHeight;
+                    if (top >= L::kBufferRows) top -= L::kBufferRows;
+                }
             }
         }
-        top = (top + L::kStrideHeight) % L::kBufferRows;
     }
 
     for (int i = 0; i < L::kRestPixels * kFolds; ++i) {  // below the last window

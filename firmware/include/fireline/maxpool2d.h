@@ -15,15 +15,16 @@ namespace fl {
 template <class L, int OUTER, int BEFORE, int LENGTH, int AFTER, int INNER, int KERNEL, int STRIDE>
 void running_max(Stream<Token<typename L::Value, L::kLanes>>& input,
                  Stream<Token<typename L::Value, L::kLanes>>& output) {
+    constexpr int kLength = BEFORE + LENGTH + AFTER;
     constexpr int kSlots = (KERNEL + STRIDE - 1) / STRIDE;
     constexpr int kPeriod = kSlots * STRIDE;  // positions from one window of a slot to its next
 
     static Token<typename L::Value, L::kLanes> largest[kSlots][INNER];
     FL_PARTITION(largest, 1)
     FL_INDEPENDENT(largest)
+    int phase = 0;  // position modulo kPeriod
     for (int outer = 0; outer < OUTER; ++outer) {
-        int phase = 0;  // position modulo kPeriod
-        for (int i = 0; i < BEFORE + LENGTH + AFTER; ++i) {
+        for (int i = 0; i < kLength; ++i) {
             for (int j = 0; j < INNER; ++j) {
                 FL_PIPELINE(1)
                 const bool inside = i >= BEFORE && i < BEFORE + LENGTH;
@@ -46,8 +47,8 @@ void running_max(Stream<Token<typename L::Value, L::kLanes>>& input,
                     largest[slot][j] = best;
                     if (place == KERNEL - 1) output.write(best);
                 }
+                if (j == INNER - 1) phase = i == kLength - 1 || phase == kPeriod - 1 ? 0 : phase + 1;
             }
-            phase = phase == kPeriod - 1 ? 0 : phase + 1;
         }
     }
 }

@@ -103,12 +103,13 @@ void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<type
                 for (int step = 0; step < kSteps; ++step) {
                     FL_PIPELINE(1)
                     const int fold = group * kGroupFolds + group_fold;
-                    if (group_fold == 0) window[step] = windows.read();
+                    const Token<typename L::Input, L::kTerms> x = group_fold == 0 ? windows.read() : window[step];
+                    if (group_fold == 0) window[step] = x;
                     if (step == 0) {
                         FL_LANES
                         for (int p = 0; p < L::kPe; ++p) acc[p] = bias[fold][p];
                     }
-                    multiply_accumulate<L>(LoopOrder<L>(), acc, rom, fold * kSteps + step, window[step]);
+                    multiply_accumulate<L>(LoopOrder<L>(), acc, rom, fold * kSteps + step, x);
                     if (step == kSteps - 1) output.write(requantize<R>(acc, fold));
                 }
             }

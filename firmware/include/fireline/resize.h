@@ -18,8 +18,8 @@ constexpr int greatest_common_divisor(const int a, const int b) {
 
 template <int VALUES, class T, int FROM, int TO>
 void resize(Widen, Stream<Token<T, FROM>>& input, Stream<Token<T, TO>>& output) {
+    Token<T, TO> token;
     for (int i = 0; i < VALUES / TO; ++i) {
-        Token<T, TO> token;
         for (int part = 0; part < TO / FROM; ++part) {
             FL_PIPELINE(1)
             const Token<T, FROM> x = input.read();
@@ -31,8 +31,8 @@ void resize(Widen, Stream<Token<T, FROM>>& input, Stream<Token<T, TO>>& output) 
 
 template <int VALUES, class T, int FROM, int TO>
 void resize(Narrow, Stream<Token<T, FROM>>& input, Stream<Token<T, TO>>& output) {
+    Token<T, FROM> token;
     for (int i = 0; i < VALUES / FROM; ++i) {
-        Token<T, FROM> token;
         for (int part = 0; part < FROM / TO; ++part) {
             FL_PIPELINE(1)
             if (part == 0) token = input.read();
