@@ -93,6 +93,7 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             return quant(node.output[0], x, a, trace)
         case "BipolarQuant":
             sign = np.where(x[0].integers >= 0, 1, -1).astype(object)
+            trace.distance[node.output[0]] = np.abs((x[0].fractions() / x[1].fractions()).astype(float))
             return Exact(sign * x[1].integers, x[1].unit)
         case "Conv":
             return convolution(x, a)
