@@ -202,7 +202,7 @@ def _image_folder(path: Path, split: Split, shape: Shape) -> ImageSet:
         raise FirelineError(
             "neither CIFAR binaries nor <class>/<image> folders here",
             node=str(path),
-            hint="see `fireline --help`",
+            hint="or `digits`",
         )
     return ImageSet(path.name, _Files(paths, shape), np.array(labels, dtype=np.int64), tuple(classes), shape)
 
