@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -80,7 +81,7 @@ def _c_type(type: IntType) -> str:
 
 def _raw(tensor: Tensor) -> bool:
     """Whether every integer of its array's type enters as it is."""
-    itself = tensor.scale == (1,) and tensor.zero_point == 0
+    itself = tensor.scale == (Fraction(1),) and tensor.zero_point == 0
     return itself and tensor.type.bits == 8 * element(tensor.type).itemsize
 
 
