@@ -1,0 +1,44 @@
+"""Bits against accuracy: one float network of the handwritten digits, quantized at several widths.
+
+python examples/sweep_bits.py [EPOCHS]
+
+Accuracy is the firmware's: the simulator computes its integers. Quantization is calibration alone.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from fireline import lower
+from fireline.graph import Conv2d
+from fireline.model.data import load
+from fireline.model.run import train_run
+from fireline.model.train import Recipe
+from fireline.quant.run import quantize
+
+BITS = ("w8a8", "w6a6", "w4a4", "w4a4,conv1=w8a8", "w3a3")
+
+
+def main() -> None:
+    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    test = load("digits", "test")
+    pixels = test.read()
+    with tempfile.TemporaryDirectory() as name:
+        floating = Path(name) / "float"
+        run = train_run("digits", "digits", floating, Recipe(epochs=epochs))
+        print(f"{'bits':18} {'weight bytes':>12} {'top-1':>8}")
+        print(f"{'float':18} {'':12} {run.float_accuracy.top1:8.2%}")
+        for bits in BITS:
+            folder = Path(name) / bits
+            shutil.copytree(floating, folder)
+            quantize("digits", folder, data="digits", bits=bits)
+            graph = lower(folder / "model.onnx")
+            weights = (node for node in graph.nodes if isinstance(node, Conv2d))
+            size = sum(node.weight.size * node.weight_type.bits for node in weights) // 8
+            classes = graph.simulate(pixels).reshape(len(pixels), -1).argmax(axis=1)
+            print(f"{bits:18} {size:12,} {(classes == test.labels).mean():8.2%}")
+
+
+if __name__ == "__main__":
+    main()
