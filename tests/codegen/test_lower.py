@@ -66,7 +66,7 @@ GOOD: dict[str, Callable[[QonnxBuilder, str], str]] = {
     "pool before the quantizer": lambda b, x: relu4(b, b.maxpool(b.conv(x, 2, 3))),
     "padded pool": lambda b, x: b.maxpool(relu4(b, b.conv(x, 2, 3)), padding=1, ceil=False),
     "padded pool of negative values": lambda b, x: b.maxpool(
-        b.quant(b.conv(x, 2, 3), 2.0**-4, 6, True), padding=1, ceil=False
+        b.quant(b.node("Sub", [b.conv(x, 2, 3), b.constant(1.0)]), 2.0**-4, 6, True), padding=1, ceil=False
     ),
     "a quantizer of one number": lambda b, x: relu4(
         b, b.node("Mul", [b.conv(x, 2, 3, scale=0.3), b.constant(0.7)])
