@@ -63,15 +63,13 @@ def plainly_built(options: list[Option]) -> list[Option]:
 def shortest(
     graph: Graph, part: Device, every: list[list[Option]], build: Callable[[list[Option]], list[Option]]
 ) -> int:
-    """The smallest interval at which the greedy folding fits; 0 when none does."""
-    best = 0
-    for target in sorted({option.cycles for options in every for option in options}, reverse=True):
+    """The smallest interval at which a greedy folding fits; 0 when none does."""
+    foldings: dict[int, list[list[Option]]] = {}
+    for target in sorted({option.cycles for options in every for option in options}):  # the laxest is cheapest
         chosen = [build(greedy(o, node, target)) for o, node in zip(every, graph.nodes, strict=True)]
-        interval = max(options[0].cycles for options in chosen)
-        if choose(chosen, interval, limits(part)) is None:
-            break
-        best = interval
-    return best
+        foldings[max(options[0].cycles for options in chosen)] = chosen
+    fits = (t for t in sorted(foldings) if choose(foldings[t], t, limits(part)) is not None)
+    return next(fits, 0)
 
 
 def main() -> None:

@@ -5,34 +5,45 @@ python -m bench.plan_table > docs/plans.md
 
 from __future__ import annotations
 
-from fireline.codegen.devices import devices
-from fireline.codegen.folding import Freedom, plan_for
-from fireline.codegen.summary import summary
-from fireline.errors import DoesNotFitError
+from fireline.codegen.devices import Device, devices
+from fireline.codegen.folding import Freedom, Option, limits, node_options, shortest_interval, weight_memories
+from fireline.codegen.memory import Storage
+from fireline.codegen.refusal import narrowed
+from fireline.graph import Graph
 from fireline.model.presets import PRESETS
 from tests.codegen.networks import network
 
 INTRODUCTION = """# Plans of all presets
 
-The highest frame rate that fits, at the default clock of each device, from `fireline plan`; random weights, the same
-number of bits for weights and activations. "loaded" needs weights that are streamed into UltraRAM at start. A dash and
-a number of bits: does not fit, but weights of so many bits would. `python -m bench.plan_table` makes this page.
+The highest frame rate that fits, at the default clock of each device, as `fireline plan` finds it; random weights, the
+same number of bits for weights and activations. "loaded" needs weights that are streamed into UltraRAM at start.
+"no (n)": refused, but weights of n bits would fit. `python -m bench.plan_table` makes this page.
 """
 
 
-def cell(name: str, bits: int, part: str) -> str:
-    """Frames a second, or why there is no plan."""
-    graph = network(name, bits)
-    try:
-        return f"{summary(plan_for(graph, part)).frames_per_second:.0f}"
-    except DoesNotFitError as error:
-        refused = error
-    try:
-        loaded = plan_for(graph, part, freedom=Freedom(loaded=True))
-        return f"{summary(loaded).frames_per_second:.0f} loaded"
-    except DoesNotFitError:
-        fewer = (refused.hint or "").partition("weights of ")[2].partition(" ")[0]
-        return f"- {fewer} bits" if fewer else "-"
+class Rates:
+    """Frame rates of one network; options of nodes are the same for many devices."""
+
+    def __init__(self, graph: Graph, bits: int) -> None:
+        self.graph, self.bits = graph, bits
+        self.known: dict[tuple[int, tuple[Storage, ...]], list[list[Option]]] = {}
+
+    def rate(self, part: Device, freedom: Freedom, bits: int) -> float:
+        """Images a second with weights of `bits` bits; 0 where they do not fit."""
+        key = bits, weight_memories(part, freedom)
+        if key not in self.known:
+            self.known[key] = node_options(narrowed(self.graph, bits), part, freedom)
+        interval = shortest_interval(self.known[key], limits(part))
+        return part.clock_mhz * 1e6 / interval if interval else 0.0
+
+    def cell(self, part: Device) -> str:
+        """Frames a second, or why there is no plan."""
+        if rate := self.rate(part, Freedom(), self.bits):
+            return f"{rate:.0f}"
+        if part.uram and (rate := self.rate(part, Freedom(loaded=True), self.bits)):
+            return f"{rate:.0f} loaded"
+        fitting = [bits for bits in range(self.bits - 1, 1, -1) if self.rate(part, Freedom(), bits)][:1]
+        return f"no ({fitting[0]})" if fitting else "no"
 
 
 def main() -> None:
@@ -42,7 +53,8 @@ def main() -> None:
         print(f"## {bits} bits, frames a second\n")
         print(f"| preset | {' | '.join(clocks)} |\n| --- |{' ---: |' * len(clocks)}", flush=True)
         for name in PRESETS:
-            print(f"| {name} | {' | '.join(cell(name, bits, part) for part in devices())} |", flush=True)
+            rates = Rates(network(name, bits), bits)
+            print(f"| {name} | {' | '.join(rates.cell(part) for part in devices().values())} |", flush=True)
         print(flush=True)
 
 
