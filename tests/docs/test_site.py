@@ -21,5 +21,5 @@ def test_strict_build(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     commands = (tmp_path / "site" / "reference" / "command-line.html").read_text()
     api = (tmp_path / "site" / "reference" / "python.html").read_text()
-    assert 'id="fireline-generate-device"' in commands.lower()
+    assert 'id="cmdoption-fireline-generate-device"' in commands
     assert 'id="fireline.lower"' in api
