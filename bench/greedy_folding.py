@@ -65,7 +65,9 @@ def shortest(
 ) -> int:
     """The smallest interval at which a greedy folding fits; 0 when none does."""
     foldings: dict[int, list[list[Option]]] = {}
-    for target in sorted({option.cycles for options in every for option in options}):  # the laxest is cheapest
+    for target in sorted(
+        {option.cycles for options in every for option in options}
+    ):  # the laxest is cheapest
         chosen = [build(greedy(o, node, target)) for o, node in zip(every, graph.nodes, strict=True)]
         foldings[max(options[0].cycles for options in chosen)] = chosen
     fits = (t for t in sorted(foldings) if choose(foldings[t], t, limits(part)) is not None)

@@ -1,6 +1,6 @@
 import pytest
-from fireline.codegen.devices import device, devices
 
+from fireline.codegen.devices import device, devices
 from fireline.errors import FirelineError
 
 # Part: LUT, BRAM36, URAM, DSP, as the data sheets print them.
