@@ -26,6 +26,8 @@ python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 maximum_signature_line_length = 80
 
+smartquotes = False  # they make one dash of two
+
 html_theme = "furo"
 html_title = "Fireline"
 html_static_path = ["_static"]
@@ -85,6 +87,12 @@ def plain_markdown(app: Any, what: str, name: str, obj: Any, options: Any, lines
             lines[i] = "``".join(parts)
 
 
+def plain_help(app: Any, context: Any, lines: list[str]) -> None:
+    """The same for the help of commands."""
+    plain_markdown(app, "command", context.info_name, context.command, None, lines)
+
+
 def setup(app: Any) -> None:
     app.connect("autodoc-process-signature", plain_signature)
     app.connect("autodoc-process-docstring", plain_markdown, priority=400)  # before napoleon
+    app.connect("sphinx-click-process-description", plain_help)
