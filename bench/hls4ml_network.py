@@ -12,7 +12,6 @@ from fireline.model.architecture import Conv, SqueezeNet
 from tests.qonnx_models import QonnxBuilder
 
 BITS = 8
-WEIGHT_SCALE = 2.0**-7
 
 
 def write_model(config: SqueezeNet, folder: Path) -> Path:
@@ -21,39 +20,25 @@ def write_model(config: SqueezeNet, folder: Path) -> Path:
     builder = QonnxBuilder(config.input)
     convs = {conv.name: conv for conv in config.convolutions()}
 
-    def conv(x: str, scale: float, conv: Conv) -> str:
-        return builder.conv(
-            x,
-            conv.inputs,
-            conv.outputs,
-            conv.kernel,
-            conv.stride,
-            conv.padding,
-            bits=BITS,
-            scale=WEIGHT_SCALE,
-            bias_scale=scale * WEIGHT_SCALE,
-        )
+    def conv(x: str, conv: Conv, terms: int) -> str:
+        """A convolution whose sums of `terms` products of about 70 x 70 are as large as its inputs."""
+        scale = 2.0 ** -round(log2(sqrt(terms) * 70))
+        sizes = conv.inputs, conv.outputs, conv.kernel, conv.stride, conv.padding
+        return builder.conv(x, *sizes, bits=BITS, scale=scale, bias_scale=scale)
 
-    def activation(x: str, scale: float, terms: int) -> tuple[str, float]:
-        """A ReLU, and a scale for sums of `terms` products of about 70 x 70 each."""
-        scale *= WEIGHT_SCALE * 2.0 ** round(log2(sqrt(terms) * 70))
-        return builder.quant(builder.relu(x), scale, BITS), scale
+    def activation(x: str) -> str:
+        return builder.quant(builder.relu(x), 1.0, BITS)
 
     def pooled(x: str, stage: int) -> str:
         size, stride, _ = config.pool
         return builder.maxpool(x, size, stride, False) if stage in config.pools else x
 
-    x, scale = builder.quant("input", 1.0), 1.0
-    first = convs["conv1"]
-    x, scale = activation(conv(x, scale, first), scale, first.inputs * first.kernel**2)
+    first, last = convs["conv1"], convs["conv10"]
+    x = activation(conv(builder.quant("input", 1.0), first, first.inputs * first.kernel**2))
     x = pooled(x, 1)
     for stage, fire in enumerate(config.fires, start=2):
-        squeeze, left, right = (
-            convs[f"fire{stage}.{part}"] for part in ("squeeze", "expand1x1", "expand3x3")
-        )
-        x, scale = activation(conv(x, scale, squeeze), scale, squeeze.inputs)
-        joined = builder.concat(conv(x, scale, left), conv(x, scale, right))
-        x, scale = activation(joined, scale, fire.squeeze * 5)
-        x = pooled(x, stage)
-    x, scale = activation(conv(x, scale, convs["conv10"]), scale, convs["conv10"].inputs)
-    return builder.save(x, folder)
+        name = f"fire{stage}"
+        x = activation(conv(x, convs[f"{name}.squeeze"], convs[f"{name}.squeeze"].inputs))
+        branches = [conv(x, convs[f"{name}.{part}"], fire.squeeze * 5) for part in ("expand1x1", "expand3x3")]
+        x = pooled(activation(builder.concat(*branches)), stage)
+    return builder.save(activation(conv(x, last, last.inputs)), folder)

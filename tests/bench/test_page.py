@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from bench.measure import Result, Spread, alone
-from bench.page import page
+from bench.page import TIMES, page
 from bench.picture import picture
 
 ROWS = [
@@ -14,9 +14,9 @@ ROWS = [
 
 def test_every_result_is_on_the_page() -> None:
     text = page(ROWS, "2026-01-31", "a machine", "torch 2", "## Where time goes\n")
-    assert "| C-simulation | n | peer | ≥ 2.5× | 2 (1 to 3)× | 1.5× | **missed** |" in text
+    assert f"| C-simulation | n | peer | ≥ 2.5{TIMES} | 2 (1 to 3){TIMES} | 1.5{TIMES} | **missed** |" in text
     assert "| compile | n |  | ≤ 15 s | 4 s |  | met |" in text
-    assert "| simulator | n | other | 7× |  |" in text
+    assert f"| simulator | n | other | 7{TIMES} |  |" in text
     assert "| growth of lower | 0.9 | 1 M: 2 |" in text
     assert text.endswith("## Where time goes\n")
 
