@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types unit bench clean install
+.PHONY: demo test lint types unit docs clean install
 
 demo: $(READY)
 	$(BIN)/fireline demo --out runs/demo
@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-deps torch==$(TORCH)+cpu 2>/dev/null || \
 	$(BIN)/pip install --quiet --no-deps torch==$(TORCH)+cpu --index-url https://download.pytorch.org/whl/cpu
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
 lint: $(READY)
@@ -35,6 +35,9 @@ types: $(READY)
 
 unit: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal
+
+docs: $(READY)
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/site
 
 clean:
 	rm -rf build runs
