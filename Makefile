@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types unit docs clean install
+.PHONY: demo test lint types unit docs bench clean install
 
 demo: $(READY)
 	$(BIN)/fireline demo --out runs/demo
@@ -34,10 +34,14 @@ types: $(READY)
 	MYPYPATH=build/types $(BIN)/mypy -p fireline
 
 unit: $(READY)
-	$(BIN)/pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/site
+
+# Against peers, on a quiet machine: `make bench DATE=2026-11-21` writes docs/benchmarks.md. Needs the extra [bench].
+bench: $(READY)
+	$(BIN)/python -m bench.all --date $(DATE)
 
 clean:
 	rm -rf build runs

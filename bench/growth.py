@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import fireline
+from bench.compiler import compile_project
 from bench.measure import Result, alone, cost, finish, one_thread
 from bench.networks import SERIES, grown, quantized, random_images
 from fireline.codegen.folding import plan_for
@@ -48,9 +49,8 @@ def measure(expand: int) -> Row:
         plans = []
         row["plan"] = cost(lambda: plans.append(plan_for(graph, LARGE))).cpu
         row["write"] = cost(lambda: write_project(plans[0], folder / "project")).cpu
-        built = []
-        row["compile"] = cost(lambda: built.append(csim.build(folder / "project"))).cpu
-        row["compiler bytes"] = built[0].peak_bytes
+        spent, row["compiler bytes"] = compile_project(folder / "project")
+        row["compile"] = spent.cpu
         pixels = random_images(config.input, 16)
         row["C-simulation"] = (
             cost(lambda: csim.run(folder / "project", quantize(graph.input, pixels))).cpu / 16
