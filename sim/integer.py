@@ -137,7 +137,8 @@ def conv2d(node: Conv2d, zero_point: int, largest: int) -> Step:
     symmetric = (top, left) == (bottom, right) and zero_point == 0
 
     def step(x: Sequence[Tensor]) -> Tensor:
-        pixels, padding = x[0].to(dtype), (top, left)
+        # Channels innermost, the layout that torch convolves fastest; it is kept from node to node.
+        pixels, padding = x[0].to(dtype, memory_format=torch.channels_last), (top, left)
         if not symmetric:
             pixels, padding = functional.pad(pixels, (left, right, top, bottom), value=zero_point), (0, 0)
         return finish(functional.conv2d(pixels, weight, bias, node.stride, padding, groups=node.groups))
