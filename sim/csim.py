@@ -30,11 +30,10 @@ MISMATCH = 1  # exit status of a test bench that found one
 
 @dataclass(frozen=True)
 class Build:
-    """A compiled C-simulation: `seconds` and the `peak_bytes` of the largest compiler process it took."""
+    """A compiled C-simulation, and the `seconds` that compiling it took."""
 
     executable: Path
     seconds: float
-    peak_bytes: int
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,10 @@ def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
         "build",
         f"FLAGS={flags}",
     ]
-    status, output, peak = _run(command)
+    status, output = _run(command)
     if status:
         raise FirelineError(_first_error(output), node=str(project), hint="is g++ installed?")
-    return Build(project / "build" / "csim", time.monotonic() - start, peak)
+    return Build(project / "build" / "csim", time.monotonic() - start)
 
 
 def self_check(project: Path, every_stream: bool = False) -> str:
@@ -109,7 +108,7 @@ def self_check(project: Path, every_stream: bool = False) -> str:
     """
     executable = build(project).executable
     arguments = ["--streams"] if every_stream else []
-    status, output, _ = _run([str(executable.resolve()), *arguments], cwd=project)
+    status, output = _run([str(executable.resolve()), *arguments], cwd=project)
     lines = output.strip().splitlines() or ["the test bench says nothing"]
     if status == MISMATCH:
         raise MismatchError(lines[0])
@@ -156,7 +155,7 @@ def _share(
         inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
         inputs.write_bytes(tensors[0].encode(integers))
         arguments = (["--streams"] if every_stream else []) + ["--run", str(inputs), str(outputs)]
-        status, output, _ = _run([str((project / "build" / "csim").resolve()), *arguments])
+        status, output = _run([str((project / "build" / "csim").resolve()), *arguments])
         if status:
             raise FirelineError(
                 output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(project)
@@ -179,22 +178,21 @@ def _tensors(project: Path) -> tuple[Tensor, ...]:
     )
 
 
-def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str, int]:
-    """Exit status, all output, and the memory of the largest process in bytes."""
-    with tempfile.TemporaryFile() as log:
-        try:
-            process = subprocess.Popen(
-                command, cwd=cwd, stdout=log, stderr=log, env={**os.environ, "LC_ALL": "C"}
-            )
-        except FileNotFoundError:
-            name = Path(command[0]).name
-            raise FirelineError(
-                f"{name} is not there", hint=f"install {name}, or build the project"
-            ) from None
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        log.seek(0)
-        return process.returncode, log.read().decode(errors="replace"), usage.ru_maxrss * 1024
+def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str]:
+    """Exit status and all output."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+    except FileNotFoundError:
+        name = Path(command[0]).name
+        raise FirelineError(f"{name} is not there", hint=f"install {name}, or build the project") from None
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def _first_error(output: str) -> str:
