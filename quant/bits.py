@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from fireline.errors import FirelineError
+from fireline.model.layers import check_names, value_of
 
 LIMITS = (2, 16)
 
@@ -37,26 +37,14 @@ class Precision:
 
     def of(self, path: str) -> Bits:
         """The bits of the module at the dotted `path`; the longest name that fits decides."""
-        fitting = [(name, bits) for name, bits in self.layers if _covers(name, path)]
-        return max(fitting, key=lambda item: len(item[0]), default=("", self.default))[1]
+        return value_of(path, self.layers, self.default)
 
     def check(self, layers: Iterable[str]) -> None:
         """Raise `FirelineError` unless every named layer is, or holds, one of `layers`."""
-        known = list(layers)
-        for name, _ in self.layers:
-            if not any(_covers(name, path) for path in known):
-                close = get_close_matches(name, known, n=1)
-                raise FirelineError(
-                    "there is no such layer", node=name, hint=f"did you mean {close[0]}?" if close else None
-                )
+        check_names((name for name, _ in self.layers), layers)
 
     def __str__(self) -> str:
         return ",".join([str(self.default), *(f"{name}={bits}" for name, bits in self.layers)])
-
-
-def _covers(name: str, path: str) -> bool:
-    """Whether `path` is `name`, inside it, or its activation (`conv1_act` goes with `conv1`)."""
-    return path == name or path.startswith(f"{name}.") or path == f"{name}_act"
 
 
 def parse_bits(text: str) -> Bits:
