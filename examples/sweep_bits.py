@@ -8,13 +8,14 @@ Accuracy is the firmware's: the simulator computes its integers. Quantization is
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from fireline import lower
 from fireline.graph import Conv2d
 from fireline.model.data import load
+from fireline.model.recipe import one_phase, read_recipe
 from fireline.model.run import train_run
-from fireline.model.train import Recipe
 from fireline.quant.run import quantize
 
 BITS = ("w8a8", "w6a6", "w4a4", "w4a4,conv1=w8a8", "w3a3")
@@ -26,7 +27,8 @@ def main() -> None:
     pixels = test.read()
     with tempfile.TemporaryDirectory() as name:
         floating = Path(name) / "float"
-        accuracy = train_run("digits", "digits", floating, Recipe(epochs=epochs)).float_accuracy
+        recipe = replace(read_recipe("digits"), train=one_phase(epochs))
+        accuracy = train_run(recipe, floating).float_accuracy
         print(f"{'bits':18} {'weight bytes':>12} {'top-1':>8}")
         if accuracy:
             print(f"{'float':18} {'':12} {accuracy.top1:8.2%}")

@@ -18,6 +18,19 @@ _CIFAR_E2 = replace(_CIFAR_E1, stem=Stem(96, 2, 2))
 _CIFAR_E3 = replace(_CIFAR_E2, fires=(_V1_0.fires[0], *_V1_0.fires[2:]), pools=(1, 3, 7), dropout=0.3)
 _CIFAR_E4 = replace(_CIFAR_E2, stem=Stem(96, 2, 1, 1), pools=(4, 8))
 
+# For 32x32 pixels at high accuracy: much 3x3, a bypass around every second Fire, no ReLU without batch norm before it.
+_CIFAR_BYPASS_BN = SqueezeNet(
+    Stem(64, 3, 1, 1),
+    (*2 * (Fire(48, 32, 96),), *2 * (Fire(64, 64, 128),), *2 * (Fire(96, 96, 192),)),
+    pools=(1, 3, 5),
+    pool=Pool(2, 2),
+    classes=10,
+    input=(3, 32, 32),
+    bypass="simple",
+    batch_norm="all",
+    dropout=0.0,
+)
+
 _WILDCATS = SqueezeNet(
     Stem(48, 3, 2),
     metaparameter_fires(6, base_e=32, incr_e=32, squeeze_ratio=0.5),
@@ -50,6 +63,7 @@ PRESETS: dict[str, SqueezeNet] = {
     "cifar_e3": _CIFAR_E3,
     "cifar_e4": _CIFAR_E4,
     "cifar_e5": replace(_CIFAR_E4, classes=100),
+    "cifar_bypass_bn": _CIFAR_BYPASS_BN,
     "wildcats": _WILDCATS,
     "digits": _DIGITS,
 }

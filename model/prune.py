@@ -45,7 +45,7 @@ def magnitude_masks(network: nn.Module, sparsity: float | Mapping[str, float]) -
     masks = {}
     for path, conv in convs.items():
         share = float(value_of(path, named.items(), 0.0))
-        weight = conv.weight.detach()
+        weight = conv.weight.detach().contiguous()
         method = L1Unstructured(share)
         masks[path] = method.compute_mask(weight, torch.ones_like(weight)).bool()  # type: ignore[no-untyped-call]
     return masks

@@ -1,8 +1,11 @@
 """A run folder: what each step leaves for the next.
 
-run.json      what the run is: architecture, data, bits, results
+run.json      what the run is: recipe, architecture, data, bits, results
 float.pt      weights of the float network
+float.json    what it makes of the test images: accuracy, confusion, precision and recall of every class
 metrics.csv   one row per epoch of float training
+curves.png    those rows as a picture
+training.ckpt what a stopped training goes on from
 twin.pt       weights and scales of the quantized twin
 qat.csv       one row per epoch of quantization-aware training
 model.onnx    the twin as QONNX
@@ -11,7 +14,7 @@ model.onnx    the twin as QONNX
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,18 +23,26 @@ from pydantic import TypeAdapter, ValidationError
 from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.architecture import SqueezeNet
+from fireline.model.classification import classification
+from fireline.model.curves import write_curves
 from fireline.model.data import load
 from fireline.model.evaluate import Accuracy, accuracy, logits
 from fireline.model.network import Network, float_network
-from fireline.model.presets import preset
-from fireline.model.train import Recipe, train
+from fireline.model.progress import read_rows
+from fireline.model.recipe import Recipe
+from fireline.model.train import ALONE, Files, Machines, fit, leads
+from fireline.model.weights import start_from
 
-INFO, FLOAT, METRICS = "run.json", "float.pt", "metrics.csv"
+INFO, FLOAT, SCORES, METRICS, CURVES = "run.json", "float.pt", "float.json", "metrics.csv", "curves.png"
+CHECKPOINT = "training.ckpt"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder says about itself. `weights` tells where the float network's come from."""
+    """What a run folder says about itself. `weights` tells where the float network's come from.
+
+    `twin_accuracy` is that of the quantized network after training it.
+    """
 
     preset: str
     architecture: SqueezeNet
@@ -39,33 +50,51 @@ class Run:
     classes: tuple[str, ...] = ()
     seed: int = 0
     float_accuracy: Accuracy | None = None
+    recipe: Recipe | None = None
     bits: str | None = None
     calibration: str | None = None
     epochs: int = 0
+    twin_accuracy: Accuracy | None = None
 
 
 _RUN = TypeAdapter(Run)
 
 
-def train_run(name: str, data: str, out: Path, recipe: Recipe) -> Run:
-    """Train preset `name` in float on the data set `data`, and leave it in the run folder `out`.
+def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
+    """Train a recipe's network in float, and leave it in the run folder `out`.
+
+    A training that was stopped there goes on where it was; one that is done is not done again.
 
     Raises:
         FirelineError: no such preset or data, or they do not belong together.
     """
-    config = preset(name)
-    training, test = load(data, "train", config.input), load(data, "test", config.input)
-    network = train(config, training, test, recipe, out / METRICS)
+    recipe = replace(recipe, quantize=None)
+    if (out / INFO).exists() and (out / FLOAT).exists():
+        done = read_run(out)
+        if done.recipe and replace(done.recipe, quantize=None) == recipe:
+            return done
+    config, training = recipe.architecture, recipe.train
+    data, test = load(recipe.data, "train", config.input), load(recipe.data, "test", config.input)
+    network = float_network(config, training.seed)
+    if recipe.start is not None:
+        start_from(network, recipe.start.weights, recipe.start.preprocessing)
+    fit(network, data, test, training, Files(out / METRICS, out / CHECKPOINT), "float", machines=machines)
+    epochs = sum(phase.epochs for phase in training.phases)
+    scores = logits(network, test)
     run = Run(
-        preset=name,
+        preset=recipe.network,
         architecture=config,
-        weights=f"trained on {data}, {recipe.epochs} epochs",
-        classes=training.classes,
-        seed=recipe.seed,
-        float_accuracy=accuracy(logits(network, test), test.labels),
+        weights=f"trained on {recipe.data}, {epochs} epochs",
+        classes=data.classes,
+        seed=training.seed,
+        float_accuracy=accuracy(scores, test.labels),
+        recipe=recipe,
     )
-    save_network(out / FLOAT, network)
-    write_run(out, run)
+    if leads():
+        save_network(out / FLOAT, network)
+        write_whole(out / SCORES, classification(scores, test.labels, test.classes))
+        write_curves(read_rows(out / METRICS), out / CURVES, recipe.name)
+        write_run(out, run)
     return run
 
 

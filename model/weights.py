@@ -45,9 +45,28 @@ def import_weights(config: SqueezeNet, path: Path, preprocessing: str | None = N
         FirelineError: no such file, not of a known format, weights missing or of another shape, not finite, or it is
             not clear which preprocessing they need.
     """
+    network = float_network(config)
+    preprocessing, arrays = _named_arrays(network, path, preprocessing)
+    _load(network, arrays, path)
+    fold_preprocessing(network, preprocessing)
+    return network
+
+
+def start_from(network: Network, path: Path, preprocessing: str | None = None) -> None:
+    """Give `network` the weights of a file that was trained for other classes: all but those of its classifier.
+
+    Arguments and errors are those of `import_weights`.
+    """
+    preprocessing, arrays = _named_arrays(network, path, preprocessing)
+    own = {name: value.numpy() for name, value in network.state_dict().items() if name.startswith("conv10.")}
+    _load(network, arrays | own, path)
+    fold_preprocessing(network, preprocessing)
+
+
+def _named_arrays(network: Network, path: Path, preprocessing: str | None) -> tuple[Preprocessing, Arrays]:
+    """The arrays of a file under Fireline's names, and the preprocessing that they were trained on."""
     arrays = read_arrays(path)
     stated = arrays.pop("preprocessing", None)
-    network = float_network(config)
     if "conv1.weight" in arrays:
         preprocessing = "fireline"
     else:
@@ -55,16 +74,14 @@ def import_weights(config: SqueezeNet, path: Path, preprocessing: str | None = N
         arrays = {
             ours: arrays.pop(theirs) for ours, theirs in _names(network).items() if theirs in arrays
         } | arrays
-    _load(network, arrays, path)
-    if preprocessing not in get_args(Preprocessing):
-        raise FirelineError(
-            f"preprocessing {preprocessing!r} is not known",
-            node=str(path),
-            hint=f"one of {', '.join(get_args(Preprocessing))}",
-        )
-    if preprocessing != "fireline":
-        fold_preprocessing(network, preprocessing)
-    return network
+    for known in get_args(Preprocessing):
+        if preprocessing == known:
+            return known, arrays
+    raise FirelineError(
+        f"preprocessing {preprocessing!r} is not known",
+        node=str(path),
+        hint=f"one of {', '.join(get_args(Preprocessing))}",
+    )
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -91,7 +108,7 @@ def read_arrays(path: Path) -> Arrays:
         raise FirelineError(f"not a weights file: {reason}", node=str(path), hint="npz or pth") from None
 
 
-def fold_preprocessing(network: Network, preprocessing: str) -> None:
+def fold_preprocessing(network: Network, preprocessing: Preprocessing) -> None:
     """Rewrite conv1 so that it takes `(RGB - 128) / 128` instead of what it was trained on.
 
     Both are affine in the pixel p = 128 u + 128, channel by channel: the network saw a u + b. A convolution without
@@ -100,6 +117,8 @@ def fold_preprocessing(network: Network, preprocessing: str) -> None:
     Raises:
         FirelineError: conv1 pads, or the images are not of three channels.
     """
+    if preprocessing == "fireline":
+        return
     stem = network.config.stem
     if stem.padding or network.config.input[0] != 3:
         raise FirelineError(

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from fireline.errors import FirelineError
 from fireline.model.data import load
+from fireline.model.evaluate import accuracy, logits
 from fireline.model.network import Network, float_network
 from fireline.model.presets import preset
+from fireline.model.recipe import Recipe, Training
 from fireline.model.run import FLOAT, Run, load_float, load_network, read_run, save_network, write_run
-from fireline.model.train import Recipe, fit
+from fireline.model.train import ALONE, Files, Machines, fit, leads
 from fireline.model.weights import import_weights
 from fireline.quant.bits import parse_precision
 from fireline.quant.calibrate import calibrate
@@ -19,7 +21,7 @@ from fireline.quant.export import export
 from fireline.quant.fold import fold_batch_norm
 from fireline.quant.twin import build_twin
 
-TWIN, QAT_METRICS, MODEL = "twin.pt", "qat.csv", "model.onnx"
+TWIN, QAT_METRICS, QAT_CHECKPOINT, MODEL = "twin.pt", "qat.csv", "qat.ckpt", "model.onnx"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ def quantize(
     bits: str = "w8a8",
     source: Source = Source(),
     images: int = 200,
-    tuning: Recipe | None = None,
+    tuning: Training | None = None,
     seed: int = 0,
+    machines: Machines = ALONE,
 ) -> Run:
     """Quantize preset `name` and leave twin and `model.onnx` in the run folder `out`.
 
@@ -55,8 +58,9 @@ def quantize(
         source: where the float weights come from.
         images: how many images to calibrate on.
         tuning: quantization-aware training after calibration, on `data`, towards what the float network says; None
-            for calibration alone.
+            for calibration alone. One that was stopped goes on where it was.
         seed: chooses the calibration images, and random weights.
+        machines: what trains.
 
     Raises:
         FirelineError: anything of these is wrong, or there are no float weights.
@@ -67,20 +71,49 @@ def quantize(
     folded = fold_batch_norm(network)
     twin = build_twin(folded, precision)
     calibrate(folded, twin, training.subset(images, seed))
+    test = load(data, "test", run.architecture.input)
     if tuning is not None:
-        test = load(data, "test", run.architecture.input)
-        fit(twin, training, test, tuning, out / QAT_METRICS, f"quantized {precision}", teacher=folded)
+        files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
+        title = f"quantized {precision}"
+        fit(twin, training, test, tuning, files, title, teacher=folded, machines=machines)
     run = replace(
         run,
         classes=run.classes or _class_names(training.classes, run.architecture.classes),
         bits=str(precision),
         calibration=f"{min(images, len(training))} images of {data}",
-        epochs=tuning.epochs if tuning else 0,
+        epochs=sum(phase.epochs for phase in tuning.phases) if tuning else 0,
+        twin_accuracy=accuracy(logits(twin, test), test.labels) if tuning else None,
     )
-    save_network(out / FLOAT, network)
-    save_network(out / TWIN, twin)
-    _export(twin, run, out)
-    write_run(out, run)
+    if leads():
+        save_network(out / FLOAT, network)
+        save_network(out / TWIN, twin)
+        _export(twin, run, out)
+        write_run(out, run)
+    return run
+
+
+def quantize_recipe(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
+    """Quantize the float network that `train_run` left in `out` as its recipe says, unless that is done.
+
+    Raises:
+        FirelineError: as `quantize`.
+    """
+    wanted, run = recipe.quantize, read_run(out)
+    if wanted is None or (run.recipe == recipe and (out / MODEL).exists()):
+        return run
+    run = quantize(
+        recipe.network,
+        out,
+        data=recipe.data,
+        bits=wanted.bits,
+        images=wanted.images,
+        tuning=wanted.train,
+        seed=recipe.train.seed,
+        machines=machines,
+    )
+    run = replace(run, recipe=recipe)
+    if leads():
+        write_run(out, run)
     return run
 
 

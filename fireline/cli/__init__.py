@@ -14,6 +14,7 @@ from fireline.errors import FirelineError
 COMMANDS = {
     "models": "show",
     "devices": "show",
+    "recipes": "recipes",
     "train": "learn",
     "quantize": "learn",
     "export": "learn",

@@ -13,7 +13,7 @@ from fireline.cli.reporting import report_run
 from fireline.cli.results import save_hardware
 
 PRESET, DATA, BITS, DEVICE = "digits", "digits", "w6a6", "xc7z020"
-FLOAT_EPOCHS, QUANTIZED_EPOCHS = 20, 5
+QUANTIZED_EPOCHS = 5
 
 
 @click.command()
@@ -24,14 +24,14 @@ def demo(out: Path) -> None:
     """Train, quantize, export, generate, C-simulate, compare and report a small SqueezeNet on handwritten digits."""
     import fireline
     from fireline.codegen.summary import summary
+    from fireline.model.recipe import one_phase, read_recipe
     from fireline.model.run import train_run
-    from fireline.model.train import Recipe
     from fireline.quant.run import quantize
 
     say(f"1/5  train {PRESET} in float")
-    train_run(PRESET, DATA, out, Recipe(epochs=FLOAT_EPOCHS))
+    train_run(read_recipe(PRESET), out)
     say(f"2/5  quantize to {BITS}: calibrate, train, export QONNX")
-    tuning = Recipe(epochs=QUANTIZED_EPOCHS, learning_rate=1e-3)
+    tuning = one_phase(QUANTIZED_EPOCHS, learning_rate=1e-3)
     quantize(PRESET, out, data=DATA, bits=BITS, tuning=tuning)
     say(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
     graph = load_graph(out)

@@ -13,33 +13,64 @@ RUN = click.option("--out", type=click.Path(path_type=Path), help="Run folder.  
 
 
 @click.command()
-@PRESET
+@click.argument("recipe")
+@click.option("--data", help="Another data set: digits, a CIFAR binary folder or an ImageFolder tree.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Of every phase, in place of the recipe's.")
 @click.option(
-    "--data",
-    default="digits",
-    show_default=True,
-    help="digits, a CIFAR binary folder or an ImageFolder tree.",
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Another value of a field, such as train.batch=128 or train.phases.0.optimizer.learning_rate=0.05.",
 )
-@click.option("--epochs", default=20, show_default=True, type=click.IntRange(min=1))
-@click.option("--learning-rate", default=1e-2, show_default=True, type=float)
-@click.option("--batch", default=64, show_default=True, type=click.IntRange(min=1), help="Images a step.")
-@click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--restart", is_flag=True, help="Begin anew, whatever is in the run folder.")
+@click.option(
+    "--devices", default=1, show_default=True, type=click.IntRange(min=1), help="GPUs, or processes without."
+)
+@click.option("--nodes", default=1, show_default=True, type=click.IntRange(min=1), help="Machines.")
 @RUN
 def train(
-    preset: str, data: str, epochs: int, learning_rate: float, batch: int, seed: int, out: Path | None
+    recipe: str,
+    data: str | None,
+    epochs: int | None,
+    changes: tuple[str, ...],
+    restart: bool,
+    devices: int,
+    nodes: int,
+    out: Path | None,
 ) -> None:
-    """Train a preset in float.
+    """Train a network by a recipe, in float and then, if the recipe says so, quantized.
 
-    Leaves run.json, float.pt and metrics in the run folder.
+    RECIPE is a TOML file, one of the recipes that come with Fireline (`fireline recipes`), or a preset, which is
+    trained on the handwritten digits. Leaves weights, metrics and curves in the run folder. Called again after it was
+    stopped, it goes on from the last epoch that was done.
     """
-    from fireline.model.run import train_run
-    from fireline.model.train import Recipe
+    from fireline.cli.recipes import change_recipe
+    from fireline.model.recipe import read_recipe
+    from fireline.model.run import CHECKPOINT, INFO, train_run
+    from fireline.model.train import Machines, leads
 
-    folder = out or Path("runs") / preset
-    recipe = Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, seed=seed)
-    with step(f"train {preset}"):
-        train_run(preset, data, folder, recipe)
-    say(f"{folder}: {preset} trained for {epochs} epochs on {data}")
+    wanted = change_recipe(read_recipe(recipe), data, epochs, changes)
+    folder = out or Path("runs") / wanted.name
+    if restart:
+        for name in (CHECKPOINT, INFO, "qat.ckpt"):
+            (folder / name).unlink(missing_ok=True)
+    elif (folder / CHECKPOINT).exists():
+        say(f"{folder}: going on from {CHECKPOINT}")
+    machines = Machines(devices, nodes)
+    with step(f"train {wanted.name}"):
+        run = train_run(wanted, folder, machines)
+    if leads() and run.float_accuracy:
+        say(f"{folder}: {run.preset} {run.weights}, top-1 {run.float_accuracy.top1:.2%} on {wanted.data}")
+    if wanted.quantize is None:
+        return
+    from fireline.quant.run import quantize_recipe
+
+    with step(f"quantize {wanted.name}"):
+        run = quantize_recipe(wanted, folder, machines)
+    if leads():
+        reached = f", top-1 {run.twin_accuracy.top1:.2%} on {wanted.data}" if run.twin_accuracy else ""
+        say(f"{folder / 'model.onnx'}: {run.preset} {run.bits}{reached}")
 
 
 @click.command()
@@ -87,12 +118,12 @@ def quantize(
     Starts from --weights, or from the float network that `train` left in the run folder; without either the network
     is untrained, which is enough to try the hardware. Writes twin.pt and model.onnx (QONNX) there.
     """
-    from fireline.model.train import Recipe
+    from fireline.model.recipe import one_phase
     from fireline.quant.run import Source
     from fireline.quant.run import quantize as quantize_run
 
     folder = out or Path("runs") / preset
-    tuning = Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, seed=seed) if epochs else None
+    tuning = one_phase(epochs, learning_rate, batch, seed) if epochs else None
     untrained = weights is None and not (folder / "float.pt").exists()
     if untrained:
         click.echo(f"no weights: {preset} is untrained, its weights random (seed {seed})", err=True)

@@ -1,42 +1,194 @@
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from fireline.errors import FirelineError
-from fireline.model.data import load
+from fireline.model.data import ImageSet, load
 from fireline.model.evaluate import accuracy, logits
+from fireline.model.network import Network
 from fireline.model.presets import preset
-from fireline.model.run import load_float, read_run, train_run
-from fireline.model.train import Recipe, train
+from fireline.model.progress import read_rows
+from fireline.model.prune import convolutions
+from fireline.model.recipe import (
+    Accelerated,
+    Adam,
+    Augment,
+    Constant,
+    Cosine,
+    Linear,
+    OneCycle,
+    Optimizer,
+    Perturbed,
+    Phase,
+    Plateau,
+    Restarts,
+    RmsProp,
+    Schedule,
+    Sgd,
+    Step,
+    Training,
+    one_phase,
+    read_recipe,
+)
+from fireline.model.run import CHECKPOINT, FLOAT, METRICS, load_float, read_run, train_run
+from fireline.model.task import Task
+from fireline.model.train import Files, Machines, train
+
+FIRELINE = str(Path(sys.executable).parent / "fireline")
+
+
+def files(folder: Path) -> Files:
+    return Files(folder / "m.csv", folder / "c.ckpt")
 
 
 def test_training_learns_and_repeats(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data, test = load("digits", "train"), load("digits", "test")
-    networks = [train(preset("digits"), data, test, Recipe(2, seed=5), tmp_path / "m.csv") for _ in range(2)]
+    networks = [train(preset("digits"), data, test, one_phase(2, seed=5), files(tmp_path)) for _ in range(2)]
     first, second = (logits(network, test) for network in networks)
     assert (first == second).all()
     assert accuracy(first, test.labels).top1 > 0.5
-    lines = (tmp_path / "m.csv").read_text().splitlines()
-    assert lines[0] == "epoch,train_loss,train_top1,test_loss,test_top1,seconds"
-    assert len(lines) == 3
+    rows = read_rows(tmp_path / "m.csv")
+    assert [(row["phase"], row["epoch"]) for row in rows] == [(1, 1), (1, 2)]
     assert [path.name for path in tmp_path.iterdir()] == ["m.csv"]
     assert capfd.readouterr().out == ""
 
 
-def test_other_classes_and_nonsense_recipes_are_refused(tmp_path: Path) -> None:
+def test_other_classes_and_batches_that_do_not_divide_are_refused(tmp_path: Path) -> None:
     data = load("digits", "train")
     with pytest.raises(FirelineError, match="10 classes, the network has 1000"):
-        train(preset("squeezenet1_1"), data, data, Recipe(1), tmp_path / "m.csv")
-    with pytest.raises(FirelineError, match="above zero"):
-        Recipe(0)
+        train(preset("squeezenet1_1"), data, data, one_phase(1), files(tmp_path))
+    with pytest.raises(FirelineError, match="batch of 64 cannot be shared by 3 processes"):
+        train(preset("digits"), data, data, one_phase(1), files(tmp_path), Machines(devices=3))
+
+
+class Stopped(BaseException):
+    """What the tests stop a training with; nothing catches it."""
+
+
+def stopped_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the training step number `step`, counted from 1, the last."""
+    count, original = iter(range(1, 10**6)), Task.training_step
+
+    def training_step(self: Task, *args: object) -> torch.Tensor:
+        if next(count) == step:
+            raise Stopped
+        return original(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Task, "training_step", training_step)
+
+
+def equal(a: Network, b: Network) -> bool:
+    return all(
+        torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
+
+
+def history(path: Path) -> list[dict[str, float]]:
+    return [row | {"seconds": 0.0} for row in read_rows(path)]
+
+
+def some_images() -> tuple[ImageSet, ImageSet]:
+    return load("digits", "train").subset(192), load("digits", "test").subset(64)
+
+
+TWO_PHASES = [
+    *((Adam(), schedule) for schedule in (Constant(), Step(epochs=1), Cosine(), Linear())),
+    *((Sgd(nesterov=True), schedule) for schedule in (Plateau(patience=0, factor=0.5), Restarts(epochs=1))),
+    *((optimizer, OneCycle()) for optimizer in (Accelerated(), Perturbed(interval=2), RmsProp())),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), TWO_PHASES)
+def test_a_stopped_training_ends_as_if_it_had_not_been_stopped(
+    optimizer: Optimizer, schedule: Schedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases = (Phase(3, optimizer, schedule, sparsity=0.4), Phase(2, optimizer, schedule))
+    training = Training(phases, batch=64, augment=Augment(flip=True, shift=1, cutout=2), average=0.9)
+    data, test = some_images()
+    whole = train(preset("digits"), data, test, training, files(tmp_path / "whole"))
+    for step in (5, 10, 14):  # in the second epoch, before the second phase, in its second epoch
+        folder = files(tmp_path / str(step))
+        with monkeypatch.context() as patch, pytest.raises(Stopped):
+            stopped_at(step, patch)
+            train(preset("digits"), data, test, training, folder)
+        assert equal(train(preset("digits"), data, test, training, folder), whole)
+        assert history(folder.metrics) == history(tmp_path / "whole" / "m.csv")
+        assert not folder.checkpoint.exists()
+
+
+def test_a_checkpoint_of_another_training_or_damaged_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, test = some_images()
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stopped_at(5, patch)
+        train(preset("digits"), data, test, one_phase(3), files(tmp_path))
+    with pytest.raises(FirelineError, match="of another training"):
+        train(preset("digits"), data, test, one_phase(4), files(tmp_path))
+    (tmp_path / "c.ckpt").write_bytes(b"hello")
+    with pytest.raises(FirelineError, match="damaged checkpoint"):
+        train(preset("digits"), data, test, one_phase(3), files(tmp_path))
+
+
+def test_pruned_weights_stay_zero_until_the_dense_phase(tmp_path: Path) -> None:
+    data, test = some_images()
+    sparse = Phase(2, Adam(), Constant(), sparsity=0.5)
+
+    def zeros(*phases: Phase) -> float:
+        network = train(preset("digits"), data, test, Training(phases), files(tmp_path))
+        weights = torch.cat([conv.weight.flatten() for _, conv in convolutions(network)])
+        return float((weights == 0).float().mean())
+
+    assert zeros(Phase(1), sparse) == pytest.approx(0.5, abs=0.01)
+    assert zeros(sparse, Phase(1)) < 0.01
+
+
+def test_a_killed_process_goes_on(tmp_path: Path) -> None:
+    command = [FIRELINE, "train", "digits", "--epochs", "12", "--out"]
+    one = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, env=one, capture_output=True)
+    folder = tmp_path / "killed"
+    with subprocess.Popen([*command, str(folder)], env=one, stderr=subprocess.DEVNULL) as process:
+        while not (folder / METRICS).exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert (folder / CHECKPOINT).exists()
+    assert not (folder / FLOAT).exists()
+    subprocess.run([*command, str(folder)], check=True, env=one, capture_output=True)
+    assert equal(load_float(folder), load_float(tmp_path / "whole"))
+    assert history(folder / METRICS) == history(tmp_path / "whole" / METRICS)
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(tmp_path: Path) -> None:
+    command = [FIRELINE, "train", "digits", "--epochs", "4", "--devices", "2", "--out"]
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    run = read_run(tmp_path)
+    assert run.float_accuracy is not None
+    assert run.float_accuracy.top1 > 0.8
+    assert len(read_rows(tmp_path / METRICS)) == 4
+
+
+def test_a_recipe_that_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = read_recipe("digits")
+    run = train_run(recipe, tmp_path)
+    stopped_at(1, monkeypatch)
+    assert train_run(recipe, tmp_path) == run == read_run(tmp_path)
 
 
 @pytest.mark.slow
 def test_digits_reach_97_percent(tmp_path: Path) -> None:
-    run = train_run("digits", "digits", tmp_path, Recipe(30))
+    run = train_run(read_recipe("digits"), tmp_path)
     assert run.float_accuracy is not None
     assert run.float_accuracy.top1 >= 0.97
-    assert read_run(tmp_path) == run
     test = load("digits", "test")
     assert accuracy(logits(load_float(tmp_path), test), test.labels) == run.float_accuracy
 
@@ -47,3 +199,11 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"preset": 3}')
     with pytest.raises(FirelineError, match="damaged"):
         read_run(tmp_path)
+
+
+def test_bfloat16_learns(tmp_path: Path) -> None:
+    data, test = load("digits", "train"), load("digits", "test")
+    training = Training((Phase(3),), precision="bfloat16")
+    network = train(preset("digits"), data, test, training, files(tmp_path))
+    assert np.isfinite(logits(network, test)).all()
+    assert accuracy(logits(network, test), test.labels).top1 > 0.7

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,15 @@ from fireline.errors import FirelineError
 from fireline.model.data import load
 from fireline.model.evaluate import accuracy, logits
 from fireline.model.presets import preset
+from fireline.model.recipe import Recipe, one_phase, read_recipe
 from fireline.model.run import load_float, train_run
-from fireline.model.train import Recipe
 from fireline.quant.run import Source, export_run, load_twin, quantize
 from fireline.quant.witness import brevitas_trace
 from tests.model.shared import PRETRAINED, photographs
+
+
+def quick(epochs: int) -> Recipe:
+    return replace(read_recipe("digits"), train=one_phase(epochs))
 
 
 def test_a_run_from_random_weights(tmp_path: Path) -> None:
@@ -24,7 +29,9 @@ def test_a_run_from_random_weights(tmp_path: Path) -> None:
 
 
 def test_a_loaded_twin_is_the_twin(tmp_path: Path) -> None:
-    quantize("digits", tmp_path, data="digits", source=Source(random=True), images=20, tuning=Recipe(1, 1e-3))
+    quantize(
+        "digits", tmp_path, data="digits", source=Source(random=True), images=20, tuning=one_phase(1, 1e-3)
+    )
     images = load("digits", "test").read(range(3))
     once, again = (brevitas_trace(load_twin(tmp_path), images) for _ in range(2))
     assert all(np.array_equal(once[name], again[name]) for name in once)
@@ -35,7 +42,7 @@ def test_steps_that_are_missing(tmp_path: Path) -> None:
         quantize("digits", tmp_path, data="digits")
     with pytest.raises(FirelineError, match="not a run folder"):
         load_twin(tmp_path)
-    train_run("digits", "digits", tmp_path, Recipe(1))
+    train_run(quick(1), tmp_path)
     with pytest.raises(FirelineError, match="nothing is quantized"):
         load_twin(tmp_path)
     with pytest.raises(FirelineError, match="this run is of digits, not cifar_e4"):
@@ -47,9 +54,9 @@ def test_steps_that_are_missing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_digits_after_fine_tuning_are_within_a_point(tmp_path: Path) -> None:
-    trained = train_run("digits", "digits", tmp_path, Recipe(30))
+    trained = train_run(quick(30), tmp_path)
     assert trained.float_accuracy is not None
-    quantize("digits", tmp_path, data="digits", bits="w6a6", tuning=Recipe(10, 1e-3))
+    quantize("digits", tmp_path, data="digits", bits="w6a6", tuning=one_phase(10, 1e-3))
     test = load("digits", "test")
     reached = accuracy(logits(load_twin(tmp_path), test), test.labels)
     assert reached.top1 >= trained.float_accuracy.top1 - 0.01

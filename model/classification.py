@@ -1,0 +1,85 @@
+"""What a classifier gets right and wrong, class by class, and whether two classifiers differ by more than chance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fireline.model.data import Labels
+from fireline.model.evaluate import accuracy
+
+Scores = npt.NDArray[np.generic]
+
+
+def classification(scores: Scores, labels: Labels, classes: Sequence[str]) -> str:
+    """JSON about `(N, classes)` scores: accuracy, each class's precision, recall and F1, confusion, every prediction.
+
+    `confusion[label][predicted]` counts images.
+    """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    predicted = np.asarray(scores).argmax(axis=1)
+    numbers = range(len(classes))
+    precision, recall, f1, images = precision_recall_fscore_support(
+        labels, predicted, labels=numbers, zero_division=0
+    )
+    reached = accuracy(scores, labels)
+    content = {
+        "images": len(labels),
+        "top1": reached.top1,
+        "top5": reached.top5,
+        "classes": [
+            {
+                "name": name,
+                "images": int(images[i]),
+                "precision": round(float(precision[i]), 6),
+                "recall": round(float(recall[i]), 6),
+                "f1": round(float(f1[i]), 6),
+            }
+            for i, name in enumerate(classes)
+        ],
+        "confusion": confusion_matrix(labels, predicted, labels=numbers).tolist(),
+        "labels": labels.tolist(),
+        "predicted": predicted.tolist(),
+    }
+    return json.dumps(content) + "\n"
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Student's paired t-test of two classifiers on the same `images`.
+
+    `difference` is the second's top-1 minus the first's, 0 to 1, `low` to `high` its 95 % confidence interval, and `p`
+    the chance of a difference as large if there is none.
+    """
+
+    images: int
+    difference: float
+    low: float
+    high: float
+    t: float
+    p: float
+
+
+def paired_t_test(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> PairedTest:
+    """Test whether `second` is right more often than `first`; both say of the same images whether they were right."""
+    from scipy.stats import ttest_rel
+
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    difference = float((b - a).mean())
+    if not (a != b).any():
+        return PairedTest(len(a), 0.0, 0.0, 0.0, 0.0, 1.0)
+    result = ttest_rel(b, a)
+    interval = result.confidence_interval(0.95)
+    return PairedTest(
+        len(a),
+        difference,
+        float(interval.low),
+        float(interval.high),
+        float(result.statistic),
+        float(result.pvalue),
+    )
