@@ -174,7 +174,7 @@ class Phase:
 
 @dataclass(frozen=True, config=_STRICT)
 class Augment:
-    """Random changes of training images: mirrored, moved by `shift` pixels or less, a square of side `cutout` greyed."""
+    """Random changes of training images: mirrored, moved by `shift` pixels or less, a `cutout` square greyed."""
 
     flip: bool = False
     shift: NonNegativeInt = 0

@@ -16,6 +16,7 @@ COMMANDS = {
     "devices": "show",
     "recipes": "recipes",
     "train": "learn",
+    "sweep": "sweep",
     "quantize": "learn",
     "export": "learn",
     "plan": "hardware",
