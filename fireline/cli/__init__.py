@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": "check",
     "report": "check",
     "compare": "compare",
+    "size": "size",
     "demo": "demo",
 }
 
