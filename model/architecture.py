@@ -7,7 +7,7 @@ Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from fireline.errors import FirelineError
@@ -184,3 +184,20 @@ def metaparameter_fires(
     if min(min(fire) for fire in fires) < 1:
         raise FirelineError("these metaparameters give a convolution without filters", hint="raise base_e")
     return tuple(fires)
+
+
+def change_fires(config: SqueezeNet, by: int) -> SqueezeNet:
+    """`config` with `by` more Fires behind its last, all like it, or, below zero, without that many of its last Fires.
+
+    Pools stay where they are; one that stood after a Fire that is gone goes with it.
+
+    Raises:
+        FirelineError: no Fire would be left.
+    """
+    kept = len(config.fires) + min(by, 0)
+    if kept < 1:
+        raise FirelineError(
+            f"of {len(config.fires)} Fires {-by} cannot be taken away", hint="leave at least one"
+        )
+    fires = config.fires[:kept] + config.fires[-1:] * max(by, 0)
+    return replace(config, fires=fires, pools=tuple(stage for stage in config.pools if stage <= kept + 1))

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from fireline.errors import FirelineError
 from fireline.model.architecture import Shape
+from fireline.model.download import ARCHIVES, fetched
 
 Split = Literal["train", "test"]
 Pixels = npt.NDArray[np.uint8]
@@ -90,9 +91,10 @@ def load(spec: str, split: Split, shape: Shape | None = None) -> ImageSet:
     """The data set that `spec` names.
 
     Args:
-        spec: `digits` (scikit-learn's handwritten digits, 8x8), a folder of CIFAR-10 or CIFAR-100 binaries, or an
-            ImageFolder tree `<class>/<image>`, perhaps below `train` and `test` or `val`. Classes are numbered in the
-            order of their names: of the 1000 ImageNet wnids that is the usual order.
+        spec: `digits` (scikit-learn's handwritten digits, 8x8); a folder of CIFAR-10 or CIFAR-100 binaries; an
+            ImageFolder tree `<class>/<image>`, perhaps below `train` and `test` or `val`; or, where no such folder is,
+            `cifar10` or `cifar100`, which is downloaded unless the cache has it (`fireline.model.download`). Classes
+            are numbered in the order of their names: of the 1000 ImageNet wnids that is the usual order.
         split: an ImageFolder tree without such folders is the same for both.
         shape: the network's `(C, H, W)`. Photographs are cropped to it, 3x224x224 if None; other sets must have it.
 
@@ -100,10 +102,13 @@ def load(spec: str, split: Split, shape: Shape | None = None) -> ImageSet:
         FirelineError: no such data, broken files, or images of another shape.
     """
     path = Path(spec)
+    if spec in ARCHIVES and not path.exists():
+        path = fetched(spec)
     if spec == "digits":
         result = _digits(split)
     elif not path.exists():
-        raise FirelineError("there is no such data", node=spec, hint="`digits`, or a folder of images")
+        known = ", ".join(["digits", *ARCHIVES])
+        raise FirelineError("there is no such data", node=spec, hint=f"{known}, or a folder of images")
     elif (folder := _cifar_folder(path)) is not None:
         result = _cifar(folder, split)
     else:

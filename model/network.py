@@ -9,11 +9,12 @@ Every network takes raw pixels, `(N, C, H, W)` floats holding 0 to 255, and begi
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import torch
 from torch import Tensor, nn
 
+from fireline.model.alexnet import POOL, POOLS, AlexNet
 from fireline.model.architecture import LEAKY_SLOPE, Activation, Conv, Pool, SqueezeNet
 
 
@@ -117,23 +118,44 @@ class FireModule(nn.Module):
         return self.sum_act(plain(y) + plain(x))
 
 
-class Network(nn.Module):
-    """A SqueezeNet: raw pixels `(N, C, H, W)`, floats 0 to 255, to `(N, classes)` logits.
+class Staged(nn.Module):
+    """Named stages, one after the other: raw pixels `(N, C, H, W)`, floats 0 to 255, to `(N, classes)` logits.
 
     `config` is the architecture; `path` are the names of the stages in the order they run.
     """
+
+    config: SqueezeNet | AlexNet
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: list[str] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name in self.path:
+            x = self.get_submodule(name)(x)
+        return x.flatten(1)
+
+    def append(self, name: str, module: nn.Module) -> None:
+        """Add a last stage."""
+        self.add_module(name, module)
+        self.path.append(name)
+
+
+class Network(Staged):
+    """A SqueezeNet, float or quantized."""
+
+    config: SqueezeNet
 
     def __init__(self, config: SqueezeNet, layers: Layers) -> None:
         super().__init__()
         self.config = config
         convs = {conv.name: conv for conv in config.convolutions()}
-        self.pixels = layers.pixels()
-        self.centre = Centre()
-        self.centred = layers.centred()
-        self.conv1 = layers.conv(convs["conv1"])
-        self.conv1_bn = _normalized(convs["conv1"])
-        self.conv1_act = layers.relu("conv1_act")
-        self.path = ["pixels", "centre", "centred", "conv1", "conv1_bn", "conv1_act"]
+        self.append("pixels", layers.pixels())
+        self.append("centre", Centre())
+        self.append("centred", layers.centred())
+        self.append("conv1", layers.conv(convs["conv1"]))
+        self.append("conv1_bn", _normalized(convs["conv1"]))
+        self.append("conv1_act", layers.relu("conv1_act"))
         self._add_pool(1)
         for stage in range(2, len(config.fires) + 2):
             name = f"fire{stage}"
@@ -142,34 +164,51 @@ class Network(nn.Module):
             }
             shared = inside["squeeze"].inputs == config.fires[stage - 2].output
             bypassed = "bypass" in inside or (config.bypass != "none" and shared)
-            self._append(name, FireModule(name, inside, bypassed, layers))
+            self.append(name, FireModule(name, inside, bypassed, layers))
             self._add_pool(stage)
-        self._append("dropout", nn.Dropout(config.dropout))
-        self._append("conv10", layers.conv(convs["conv10"]))
-        self._append("conv10_bn", _normalized(convs["conv10"]))
-        self._append("conv10_act", layers.classifier("conv10_act", config.classifier))
-        self._append("average", nn.AdaptiveAvgPool2d(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        for name in self.path:
-            x = self.get_submodule(name)(x)
-        return x.flatten(1)
-
-    def _append(self, name: str, module: nn.Module) -> None:
-        self.add_module(name, module)
-        self.path.append(name)
+        self.append("dropout", nn.Dropout(config.dropout))
+        self.append("conv10", layers.conv(convs["conv10"]))
+        self.append("conv10_bn", _normalized(convs["conv10"]))
+        self.append("conv10_act", layers.classifier("conv10_act", config.classifier))
+        self.append("average", nn.AdaptiveAvgPool2d(1))
 
     def _add_pool(self, stage: int) -> None:
         if stage in self.config.pools:
             pool: Pool = self.config.pool
-            self._append(f"pool{stage}", nn.MaxPool2d(pool.kernel, pool.stride, ceil_mode=pool.ceil_mode))
+            self.append(f"pool{stage}", nn.MaxPool2d(pool.kernel, pool.stride, ceil_mode=pool.ceil_mode))
 
 
-def float_network(config: SqueezeNet, seed: int = 0) -> Network:
+class AlexNetwork(Staged):
+    """An AlexNet in float; its fully connected layers are convolutions."""
+
+    config: AlexNet
+
+    def __init__(self, config: AlexNet) -> None:
+        super().__init__()
+        self.config = config
+        layers = FloatLayers()
+        self.append("centre", Centre())
+        for conv in config.convolutions():
+            if conv.name in ("fc6", "fc7"):
+                self.append(f"{conv.name}_dropout", nn.Dropout(config.dropout))
+            self.append(conv.name, layers.conv(conv))
+            if conv.name != "fc8":
+                self.append(f"{conv.name}_act", layers.relu(conv.name))
+            if config.response_norm and conv.name in POOLS[:2]:
+                self.append(f"{conv.name}_norm", nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
+            if conv.name in POOLS:
+                self.append(f"{conv.name}_pool", nn.MaxPool2d(POOL.kernel, POOL.stride))
+
+
+@overload
+def float_network(config: SqueezeNet, seed: int = 0) -> Network: ...
+@overload
+def float_network(config: AlexNet, seed: int = 0) -> AlexNetwork: ...
+def float_network(config: SqueezeNet | AlexNet, seed: int = 0) -> Network | AlexNetwork:
     """A float network with random weights, the same for the same `seed`: He's initialization (conv10: normal, 0.01)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Network(config, FloatLayers())
+        network = AlexNetwork(config) if isinstance(config, AlexNet) else Network(config, FloatLayers())
         for name, module in network.named_modules():
             if isinstance(module, nn.Conv2d):
                 if name == "conv10":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from fireline.errors import FirelineError
+from fireline.model.alexnet import AlexNet
 from fireline.model.architecture import Fire, Pool, SqueezeNet, Stem, metaparameter_fires
 
 _V1_0 = SqueezeNet(Stem(96, 7, 2), metaparameter_fires(), pools=(1, 4, 8))
@@ -69,14 +70,43 @@ PRESETS: dict[str, SqueezeNet] = {
 }
 
 
+# Trained and counted in float, to compare with; nothing quantizes them.
+BASELINES: dict[str, AlexNet] = {
+    "alexnet": AlexNet((96, 256, 384, 384, 256)),
+    "alexnet_torchvision": AlexNet(
+        (64, 192, 384, 256, 256), padding=2, input=(3, 224, 224), response_norm=False
+    ),
+}
+
+NAMES = (*PRESETS, *BASELINES)
+
+
 def preset(name: str) -> SqueezeNet:
-    """The architecture called `name`.
+    """The SqueezeNet called `name`.
+
+    Raises:
+        FirelineError: there is none of this name, and the closest ones are in the hint; or it is a baseline.
+    """
+    config = architecture(name)
+    if isinstance(config, AlexNet):
+        raise FirelineError(
+            "this baseline exists in float only: it is not quantized, and becomes no firmware",
+            node=name,
+            hint="a SqueezeNet; `fireline models` lists them",
+        )
+    return config
+
+
+def architecture(name: str) -> SqueezeNet | AlexNet:
+    """The float network called `name`, SqueezeNet or baseline.
 
     Raises:
         FirelineError: there is none of this name; the closest ones are in the hint.
     """
     if name in PRESETS:
         return PRESETS[name]
-    close = get_close_matches(name, PRESETS, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(PRESETS)}"
+    if name in BASELINES:
+        return BASELINES[name]
+    close = get_close_matches(name, NAMES, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(NAMES)}"
     raise FirelineError(f"there is no preset {name!r}", hint=hint)

@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": "check",
     "report": "check",
     "compare": "compare",
+    "size": "size",
     "demo": "demo",
 }
 

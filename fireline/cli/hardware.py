@@ -40,9 +40,29 @@ def load_graph(model: Path) -> Graph:
     from fireline.codegen.lower import lower
     from fireline.graph import Graph
 
-    if model.suffix == ".npz":
-        return Graph.load(model)
-    return lower(model / "model.onnx" if model.is_dir() else model)
+    file = model_file(model)
+    return Graph.load(file) if file.suffix == ".npz" else lower(file)
+
+
+def model_file(model: Path) -> Path:
+    """The file behind a run folder, a QONNX file, or a saved graph.
+
+    Raises:
+        FirelineError: there is none; a baseline, which never has one, is refused by its name.
+    """
+    from fireline.errors import FirelineError
+    from fireline.model.presets import BASELINES, preset
+
+    if model.is_dir():
+        if not (model / "model.onnx").exists():
+            from fireline.model.run import read_run
+
+            preset(read_run(model).preset)
+            raise FirelineError("nothing is quantized in this run", node=str(model), hint="fireline quantize")
+        return model / "model.onnx"
+    if model.name in BASELINES and not model.exists():
+        preset(model.name)
+    return model
 
 
 @click.command()
@@ -132,7 +152,7 @@ def generate(
     from fireline.sim.verify import load_images
 
     if out is None:
-        if not model.is_dir():
+        if model_file(model) == model:
             raise FirelineError(
                 "a QONNX file alone has no run folder", hint="name the project folder with --out"
             )

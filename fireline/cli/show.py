@@ -15,11 +15,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for s
 @click.command()
 @as_json
 def models(as_json: bool) -> None:
-    """List the network presets with parameters, MACs and weight bytes."""
+    """List the network presets with parameters, MACs and weight bytes; AlexNets are float baselines."""
     from fireline.model.count import counts
-    from fireline.model.presets import PRESETS
+    from fireline.model.presets import NAMES, architecture
 
-    sizes = {name: counts(config) for name, config in PRESETS.items()}
+    sizes = {name: counts(architecture(name)) for name in NAMES}
     if as_json:
         rows = [
             {

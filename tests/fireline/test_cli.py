@@ -231,3 +231,26 @@ def test_a_network_without_weights_is_quantized_untrained(
     assert "untrained" in stderr
     assert (out / "model.onnx").exists()
     assert str(out / "model.onnx") in stdout
+
+
+@pytest.mark.parametrize("command", ["quantize", "generate", "plan"])
+def test_a_float_baseline_is_refused_by_its_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    args = ["--calibrate", "digits"] if command == "quantize" else []
+    status, stdout, stderr = run(capsys, command, "alexnet", *args)
+    assert status == 2
+    assert stdout == ""
+    assert "alexnet: this baseline exists in float only" in stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_not_quantized(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from fireline.model.presets import preset
+    from fireline.model.run import Run, write_run
+
+    write_run(tmp_path, Run("digits", preset("digits"), "random"))
+    status, _, stderr = run(capsys, "generate", tmp_path)
+    assert status == 2
+    assert "nothing is quantized in this run (fireline quantize)" in stderr

@@ -1,7 +1,17 @@
 import pytest
 
 from fireline.errors import FirelineError
-from fireline.model.architecture import Fire, Pool, SqueezeNet, Stem, metaparameter_fires, pool_size
+from fireline.model.architecture import (
+    Fire,
+    Pool,
+    SqueezeNet,
+    Stem,
+    change_fires,
+    metaparameter_fires,
+    pool_size,
+)
+from fireline.model.count import counts
+from fireline.model.presets import PRESETS
 
 
 def test_standard_metaparameters_are_v1_0() -> None:
@@ -57,3 +67,18 @@ def test_bad_architectures_are_refused(changes: dict[str, object], message: str)
     good = {"stem": Stem(8, 3, 2), "fires": (Fire(4, 8, 8), Fire(4, 8, 8)), "pools": (1,)}
     with pytest.raises(FirelineError, match=message):
         SqueezeNet(**(good | changes))  # type: ignore[arg-type]
+
+
+def test_fires_added_and_removed() -> None:
+    config = PRESETS["squeezenet1_0"]
+    parameters = {by: counts(change_fires(config, by)).parameters for by in range(-2, 3)}
+    # fire9 has 197 184 parameters with 512 channels before it; fire8 188 992. Classifiers of 384 channels are smaller.
+    assert parameters[1] == 1_248_424 + 197_184
+    assert parameters[2] == 1_248_424 + 2 * 197_184
+    assert parameters[0] == 1_248_424
+    assert parameters[-1] == 1_248_424 - 197_184
+    assert parameters[-2] == 1_248_424 - 197_184 - 188_992 - 1000 * (512 - 384)
+    assert change_fires(config, -2).pools == (1, 4, 8)[:2]
+    assert change_fires(config, -1).pools == (1, 4, 8)
+    with pytest.raises(FirelineError, match="of 8 Fires 8 cannot be taken away"):
+        change_fires(config, -8)

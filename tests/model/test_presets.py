@@ -67,7 +67,7 @@ def test_an_unknown_preset_is_answered_with_the_closest() -> None:
     with pytest.raises(FirelineError, match="did you mean squeezenet1_1"):
         preset("squeezenet11")
     with pytest.raises(FirelineError, match="known: squeezenet1_0"):
-        preset("resnet")
+        preset("vgg")
 
 
 def test_listing_presets_needs_no_torch() -> None:

@@ -1,12 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fireline.errors import FirelineError
 from fireline.model.evaluate import logits
+from fireline.model.presets import preset
+from fireline.model.prune import zero_masks
+from fireline.model.weights import import_weights
 from fireline.quant.bits import parse_precision
 from fireline.quant.calibrate import best_exponents, calibrate
 from fireline.quant.twin import activations, build_twin, convolutions
+from tests.model.shared import PRETRAINED
 from tests.quant.shared import noise, tiny_twin
 
 
@@ -92,3 +98,15 @@ def test_no_images_and_weights_that_are_no_numbers() -> None:
         network.conv1.weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(FirelineError, match="not finite"):
         calibrate(network, twin, noise())
+
+
+@pytest.mark.skipif(not PRETRAINED.is_dir(), reason="no pretrained weights beside this checkout")
+def test_the_published_compressed_network_stays_as_sparse() -> None:
+    path = PRETRAINED / "squeezenet1_0_deepcompression.npz"
+    network = import_weights(replace(preset("squeezenet1_0"), input=(3, 47, 47)), path)
+    twin = build_twin(network, parse_precision("w6a6"))
+    calibrate(network, twin, noise(4, network.config))
+    masks = zero_masks(network)
+    assert sum(int((~mask).sum()) for mask in masks.values()) == 1_244_448 - 415_921
+    for name, conv in convolutions(twin):
+        assert (conv.quant_weight().value[~masks[name]] == 0).all(), name
