@@ -71,7 +71,7 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
     recipe = replace(recipe, quantize=None)
     if (out / INFO).exists() and (out / FLOAT).exists():
         done = read_run(out)
-        if done.recipe and replace(done.recipe, quantize=None) == recipe:
+        if done.recipe and replace(done.recipe, name=recipe.name, quantize=None) == recipe:
             return done
     config, training = recipe.architecture, recipe.train
     data, test = load(recipe.data, "train", config.input), load(recipe.data, "test", config.input)
@@ -100,7 +100,12 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
 
 def write_run(folder: Path, run: Run) -> None:
     """Write `run.json`."""
-    write_whole(folder / INFO, _RUN.dump_json(run, indent=2) + b"\n")
+    write_whole(folder / INFO, run_json(run))
+
+
+def run_json(run: Run) -> bytes:
+    """What stands in `run.json`."""
+    return _RUN.dump_json(run, indent=2) + b"\n"
 
 
 def read_run(folder: Path) -> Run:

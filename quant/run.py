@@ -126,10 +126,15 @@ def load_twin(folder: Path) -> Network:
     run = read_run(folder)
     if run.bits is None:
         raise FirelineError("nothing is quantized in this run", node=str(folder), hint="fireline quantize")
-    folded = float_network(replace(run.architecture, batch_norm="none"))
-    twin = build_twin(folded, parse_precision(run.bits))
+    twin = build_run_twin(run)
     load_network(folder / TWIN, twin)
     return twin.eval()
+
+
+def build_run_twin(run: Run) -> Network:
+    """The twin of a quantized run, its weights and scales still to be loaded."""
+    folded = float_network(replace(run.architecture, batch_norm="none"))
+    return build_twin(folded, parse_precision(str(run.bits)))
 
 
 def export_run(folder: Path) -> Path:

@@ -17,7 +17,26 @@ if TYPE_CHECKING:
     from fireline.codegen.summary import Summary
     from fireline.graph import Graph
 
-MODEL = click.argument("model", type=click.Path(path_type=Path))
+
+def _chosen(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path:
+    """The model that was named as an argument, or the run folder of the checkpoint that was."""
+    name = context.params.pop("pretrained", None)
+    if (value is None) == (name is None):
+        raise click.UsageError("Name a MODEL, or a checkpoint with --pretrained.", context)
+    if value is not None:
+        return value
+    from fireline.quant.pretrained import unpacked
+
+    return unpacked(str(name))
+
+
+def MODEL(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument `model` of every command that takes a run folder, a QONNX file or a checkpoint that is shipped."""
+    path = click.Path(path_type=Path)
+    command = click.argument("model", type=path, required=False, callback=_chosen)(command)
+    return click.option(
+        "--pretrained", is_eager=True, metavar="NAME", help="In place of MODEL: a checkpoint of Fireline's."
+    )(command)
 
 
 def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,13 +168,12 @@ def generate(
     from fireline.cli.results import save_hardware
     from fireline.codegen.summary import summary
     from fireline.errors import FirelineError
+    from fireline.model.download import cache
     from fireline.sim.verify import load_images
 
     if out is None:
-        if model_file(model) == model:
-            raise FirelineError(
-                "a QONNX file alone has no run folder", hint="name the project folder with --out"
-            )
+        if model_file(model) == model or model.is_relative_to(cache()):
+            raise FirelineError("this model has no run folder", hint="name the project folder with --out")
         out = model / "project"
     graph = load_graph(model)
     images = None if inputs is None else load_images(str(inputs))

@@ -94,7 +94,7 @@ def sweep_recipe(sweep: Sweep, path: Path) -> Recipe:
 def spread(space: Mapping[str, Choices | Range], recipe: Recipe) -> dict[str, Choices | Range]:
     """The space with `quantize.bits.*` as one field for each convolution outside Fires and each Fire."""
     layers = dict.fromkeys(conv.name.partition(".")[0] for conv in recipe.architecture.convolutions())
-    result = {}
+    result: dict[str, Choices | Range] = {}
     for name, values in space.items():
         names = [LAYER_BITS + layer for layer in layers] if name == LAYER_BITS + "*" else [name]
         result |= dict.fromkeys(names, values)

@@ -1,0 +1,117 @@
+"""Quantized networks that come with Fireline, trained, by name.
+
+A checkpoint is two small files: NAME.json is the run, with the recipe that made it and the accuracy that it reached;
+NAME.npz holds the weights of the float network in float16 and those of the twin on their grids. `unpacked` makes a run
+folder of them, which every command takes. `python -m fireline.quant.pretrained RUN NAME` packs one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fireline.errors import FirelineError
+from fireline.files import new_folder, write_whole
+from fireline.model.data import load
+from fireline.model.download import cache
+from fireline.model.evaluate import accuracy, logits
+from fireline.model.network import Network, float_network
+from fireline.model.recipe import read_recipe
+from fireline.model.run import FLOAT, INFO, load_float, read_run, run_json, save_network
+from fireline.quant.run import TWIN, build_run_twin, export_run, load_twin
+from fireline.quant.twin import convolutions
+
+FLOAT_PART, TWIN_PART = "float/", "twin/"
+
+
+def names() -> list[str]:
+    """The checkpoints that come with Fireline."""
+    return sorted(
+        file.name.removesuffix(".npz") for file in _folder().iterdir() if file.name.endswith(".npz")
+    )
+
+
+def unpacked(name: str) -> Path:
+    """The run folder of the checkpoint `name`, in the user's cache folder; made when it is asked for the first time.
+
+    Raises:
+        FirelineError: there is no such checkpoint, or the cache cannot be written.
+    """
+    if name not in names():
+        raise FirelineError(f"there is no checkpoint {name!r}", hint=f"one of {', '.join(names())}")
+    weights = (_folder() / f"{name}.npz").read_bytes()
+    info = (_folder() / f"{name}.json").read_bytes()
+    folder = cache() / "pretrained" / f"{name}-{hashlib.sha256(weights + info).hexdigest()[:12]}"
+    if not (folder / INFO).exists():
+        with np.load(io.BytesIO(weights)) as file:
+            arrays = {key: torch.from_numpy(file[key].astype(np.float32)) for key in file.files}
+        with new_folder(folder, replace=True) as made:
+            write_whole(made / INFO, info)
+            run = read_run(made)
+            network = float_network(run.architecture)
+            _load(network, arrays, FLOAT_PART)
+            save_network(made / FLOAT, network)
+            twin = build_run_twin(run)
+            _load(twin, arrays, TWIN_PART)
+            save_network(made / TWIN, twin)
+            export_run(made)
+    return folder
+
+
+def pack(run_folder: Path, name: str, out: Path) -> None:
+    """Pack the run of the shipped recipe `name` into `out`: NAME.npz and NAME.json.
+
+    Float weights are rounded to float16, and the accuracy in NAME.json is measured after that, on all test images.
+    """
+    run, recipe = read_run(run_folder), read_recipe(name)
+    test = load(run.recipe.data if run.recipe else recipe.data, "test", run.architecture.input)
+    network, twin = load_float(run_folder), load_twin(run_folder)
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.dtype == torch.float32:
+                value.copy_(value.half().float())
+        for _, conv in convolutions(twin):
+            conv.weight.copy_(conv.quant_weight().value)
+    arrays = dict(_arrays(network, FLOAT_PART, np.float16)) | dict(_arrays(twin, TWIN_PART, np.float32))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    epochs = sum(phase.epochs for phase in recipe.train.phases)
+    run = replace(
+        run,
+        recipe=recipe,
+        weights=f"trained on {recipe.data}, {epochs} epochs",
+        calibration=f"{recipe.quantize.images if recipe.quantize else 0} images of {recipe.data}",
+        float_accuracy=accuracy(logits(network, test), test.labels),
+        twin_accuracy=accuracy(logits(twin, test), test.labels),
+    )
+    write_whole(out / f"{name}.npz", buffer.getvalue())
+    write_whole(out / f"{name}.json", run_json(run))
+
+
+def _folder() -> Traversable:
+    return resources.files("fireline.quant") / "checkpoints"
+
+
+def _arrays(network: Network, part: str, kind: type[np.floating]) -> Iterator[tuple[str, np.ndarray]]:  # type: ignore[type-arg]
+    for key, value in network.state_dict().items():
+        array = value.numpy()
+        yield part + key, array.astype(kind) if array.dtype == np.float32 else array
+
+
+def _load(network: Network, arrays: dict[str, Tensor], part: str) -> None:
+    own = network.state_dict()
+    network.load_state_dict({key: arrays[part + key].to(value.dtype) for key, value in own.items()})
+
+
+if __name__ == "__main__":
+    pack(Path(sys.argv[1]), sys.argv[2], Path(__file__).parent / "checkpoints")
