@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from fireline.errors import FirelineError
 from fireline.model.data import Labels
 from fireline.model.evaluate import accuracy
+
+SCORES = "float.json"
 
 Scores = npt.NDArray[np.generic]
 
@@ -49,6 +53,20 @@ def classification(scores: Scores, labels: Labels, classes: Sequence[str]) -> st
     return json.dumps(content) + "\n"
 
 
+def read_right(run: Path) -> npt.NDArray[np.bool_]:
+    """Which test images the float network of a run folder was right about, from what `classification` left there.
+
+    Raises:
+        FirelineError: the run was not trained, or the file is damaged.
+    """
+    path = run / SCORES
+    try:
+        content = json.loads(path.read_bytes())
+        return np.asarray(content["labels"]) == np.asarray(content["predicted"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FirelineError("missing or damaged", node=str(path), hint="fireline train") from None
+
+
 @dataclass(frozen=True)
 class PairedTest:
     """Student's paired t-test of two classifiers on the same `images`.
@@ -66,9 +84,15 @@ class PairedTest:
 
 
 def paired_t_test(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> PairedTest:
-    """Test whether `second` is right more often than `first`; both say of the same images whether they were right."""
+    """Test whether `second` is right more often than `first`; both say of the same images whether they were right.
+
+    Raises:
+        FirelineError: they are of different numbers of images.
+    """
     from scipy.stats import ttest_rel
 
+    if len(first) != len(second):
+        raise FirelineError(f"{len(first)} and {len(second)} test images are not the same ones")
     a, b = first.astype(np.float64), second.astype(np.float64)
     difference = float((b - a).mean())
     if not (a != b).any():

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.architecture import SqueezeNet
-from fireline.model.classification import classification
+from fireline.model.classification import SCORES, classification
 from fireline.model.curves import write_curves
 from fireline.model.data import load
 from fireline.model.evaluate import Accuracy, accuracy, logits
@@ -33,7 +33,7 @@ from fireline.model.recipe import Recipe
 from fireline.model.train import ALONE, Files, Machines, fit, leads
 from fireline.model.weights import start_from
 
-INFO, FLOAT, SCORES, METRICS, CURVES = "run.json", "float.pt", "float.json", "metrics.csv", "curves.png"
+INFO, FLOAT, METRICS, CURVES = "run.json", "float.pt", "metrics.csv", "curves.png"
 CHECKPOINT = "training.ckpt"
 
 

@@ -16,9 +16,19 @@ from fireline.cli.output import print_table, say
 @click.option(
     "--plot", type=click.Path(path_type=Path), help="Draw accuracy against weight bytes (.png, .svg, .pdf)."
 )
+@click.option(
+    "--paired", is_flag=True, help="Test, image by image, whether the float network of the second is better."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-def compare(runs: tuple[Path, ...], plot: Path | None, as_json: bool) -> None:
-    """Compare runs that were evaluated with `verify --data` or `report`."""
+def compare(runs: tuple[Path, ...], plot: Path | None, paired: bool, as_json: bool) -> None:
+    """Compare runs that were evaluated with `verify --data` or `report`.
+
+    With --paired, compare the float networks of two runs that `train` left: Student's paired t-test on the same test
+    images.
+    """
+    if paired:
+        print_paired(runs, as_json)
+        return
     rows = [row(run) for run in runs]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -38,6 +48,25 @@ def compare(runs: tuple[Path, ...], plot: Path | None, as_json: bool) -> None:
     if plot:
         draw(rows, plot)
         say(plot)
+
+
+def print_paired(runs: tuple[Path, ...], as_json: bool) -> None:
+    """The difference between two float networks, and whether chance explains it."""
+    from dataclasses import asdict
+
+    from fireline.errors import FirelineError
+    from fireline.model.classification import paired_t_test, read_right
+
+    if len(runs) != 2:
+        raise FirelineError(f"{len(runs)} runs are no pair", hint="fireline compare --paired RUN RUN")
+    test = paired_t_test(*(read_right(run) for run in runs))
+    if as_json:
+        click.echo(json.dumps(asdict(test), indent=2))
+        return
+    say(
+        f"{runs[1]} is {100 * test.difference:+.2f} points from {runs[0]} on {test.images} images "
+        f"(95 %: {100 * test.low:+.2f} to {100 * test.high:+.2f}), t = {test.t:.2f}, p = {test.p:.3g}"
+    )
 
 
 def row(run: Path) -> dict[str, Any]:
