@@ -159,8 +159,17 @@ Schedule = Annotated[
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Augment:
+    """Random changes of training images: mirrored, moved by `shift` pixels or less, a `cutout` square greyed."""
+
+    flip: bool = False
+    shift: NonNegativeInt = 0
+    cutout: NonNegativeInt = 0
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Phase:
-    """Some epochs of training under one optimizer and one schedule.
+    """Some epochs of training under one optimizer and one schedule; `augment` None is as the whole training has it.
 
     `sparsity` is the share of each convolution's weights, the smallest ones when the phase begins, that stay zero
     while it lasts: dense-sparse-dense training is three phases (Han et al., arXiv:1607.04381), pruning ends with one.
@@ -170,15 +179,7 @@ class Phase:
     optimizer: Optimizer = Adam()
     schedule: Schedule = OneCycle()
     sparsity: _Share = 0.0
-
-
-@dataclass(frozen=True, config=_STRICT)
-class Augment:
-    """Random changes of training images: mirrored, moved by `shift` pixels or less, a `cutout` square greyed."""
-
-    flip: bool = False
-    shift: NonNegativeInt = 0
-    cutout: NonNegativeInt = 0
+    augment: Augment | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)
