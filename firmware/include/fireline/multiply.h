@@ -45,14 +45,6 @@ void multiply_shared(const W (&weights)[COUNT], const X x, std::int64_t (&produc
     }
 }
 
-// Shared multiplications are for hardware. A native build forms the same products one by one, which vectorises; the
-// ap_int and the checked build share as hardware does.
-#if defined(FL_AP_INT) || defined(FL_CHECKED)
-constexpr bool kShares = true;
-#else
-constexpr bool kShares = false;
-#endif
-
 }  // namespace fl
 
 #endif  // FIRELINE_MULTIPLY_H_

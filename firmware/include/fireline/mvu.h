@@ -21,25 +21,32 @@ struct SharedProducts {};
 
 template <class L>
 using LoopOrder = typename std::conditional<
-    kShares && (L::kShared > 1), SharedProducts,
+    kAsHardware && (L::kShared > 1), SharedProducts,
     typename std::conditional<terms_are_inner<L>(), TermsInner, OutputsInner>::type>::type;
 
+template <class L>
+using Sums = typename L::Accumulator[Turn<L>::kFolds][L::kPe];
+
+template <class L>
+using Terms = typename L::Input[Turn<L>::kTerms];
+
 template <class L, class Rom>
-void multiply_accumulate(TermsInner, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
-                         const Token<typename L::Input, L::kTerms>& x) {
+void multiply_accumulate(TermsInner, Sums<L>& acc, const Rom& rom, const int row, const Terms<L>& x) {
     FL_INLINE
-    for (int p = 0; p < L::kPe; ++p) {
-        typename L::Accumulator sum = 0;
-        FL_LANES
-        for (int s = 0; s < L::kTerms; ++s)
-            sum += multiply<typename L::Accumulator>(typename L::Multiplier(), weight<L>(rom, row, p, s), x.lane[s]);
-        acc[p] += sum;
+    for (int fold = 0; fold < Turn<L>::kFolds; ++fold) {
+        for (int p = 0; p < L::kPe; ++p) {
+            typename L::Accumulator sum = 0;
+            FL_LANES
+            for (int s = 0; s < Turn<L>::kTerms; ++s)
+                sum += multiply<typename L::Accumulator>(typename L::Multiplier(),
+                                                         weight<L>(rom, row, fold * L::kPe + p, s), x[s]);
+            acc[fold][p] += sum;
+        }
     }
 }
 
 template <class L, class Rom>
-void multiply_accumulate(OutputsInner, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
-                         const Token<typename L::Input, L::kTerms>& x) {
+void multiply_accumulate(OutputsInner, Sums<L>& acc, const Rom& rom, const int row, const Terms<L>& x) {
     FL_INLINE
     using Wide = typename L::Accumulator;
     constexpr int kOutputs = row_outputs<L>();
@@ -47,22 +54,23 @@ void multiply_accumulate(OutputsInner, typename L::Accumulator (&acc)[L::kPe], c
     FL_PARTITION(sum, 1)
     FL_LANES
     for (int p = 0; p < kOutputs; ++p) sum[p] = 0;
-    Operand<Wide, typename L::Input> wide[L::kTerms];
+    Operand<Wide, typename L::Input> wide[Turn<L>::kTerms];
     FL_PARTITION(wide, 1)
     FL_LANES
-    for (int s = 0; s < L::kTerms; ++s) wide[s] = x.lane[s];
-    for (int s = 0; s < L::kTerms; ++s) {
+    for (int s = 0; s < Turn<L>::kTerms; ++s) wide[s] = x[s];
+    for (int s = 0; s < Turn<L>::kTerms; ++s) {
         FL_LANES
         for (int p = 0; p < kOutputs; ++p)
             sum[p] += multiply<Wide>(typename L::Multiplier(), weight<L>(rom, row, p, s), wide[s]);
     }
-    FL_LANES
-    for (int p = 0; p < L::kPe; ++p) acc[p] += sum[p];
+    for (int fold = 0; fold < Turn<L>::kFolds; ++fold) {
+        FL_LANES
+        for (int p = 0; p < L::kPe; ++p) acc[fold][p] += sum[fold * L::kPe + p];
+    }
 }
 
 template <class L, class Rom>
-void multiply_accumulate(SharedProducts, typename L::Accumulator (&acc)[L::kPe], const Rom& rom, const int row,
-                         const Token<typename L::Input, L::kTerms>& x) {
+void multiply_accumulate(SharedProducts, Sums<L>& acc, const Rom& rom, const int row, const Terms<L>& x) {
     FL_INLINE
     typename L::Accumulator sum[L::kPe];
     FL_PARTITION(sum, 1)
@@ -77,40 +85,48 @@ void multiply_accumulate(SharedProducts, typename L::Accumulator (&acc)[L::kPe],
                 weights[i] = 0;
                 if (first + i < L::kPe) weights[i] = weight<L>(rom, row, first + i, s);
             }
-            multiply_shared<L::kShared, L::kSpacing, L::kWeightBits>(weights, x.lane[s], products);
+            multiply_shared<L::kShared, L::kSpacing, L::kWeightBits>(weights, x[s], products);
             for (int i = 0; i < L::kShared; ++i)
                 if (first + i < L::kPe) sum[first + i] += products[i];
         }
     }
-    for (int p = 0; p < L::kPe; ++p) acc[p] += sum[p];
+    for (int p = 0; p < L::kPe; ++p) acc[0][p] += sum[p];
 }
 
 template <class L, class R>
 void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<typename L::Output, L::kPe>>& output,
          const PackedRom<L>& packed, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
-    constexpr int kSteps = L::kKernelHeight * L::kKernelWidth * L::kInChannels / L::kGroups / L::kTerms;
-    constexpr int kGroupFolds = L::kFolds / L::kGroups;
-
+    using T = Turn<L>;
     FL_ROM(L, rom, packed);
     FL_PARTITION(bias, 2)
-    static Token<typename L::Input, L::kTerms> window[kSteps];
-    typename L::Accumulator acc[L::kPe] = {};
-    FL_PARTITION(acc, 1)
+    static Token<typename L::Input, L::kTerms> window[T::kAllTokens];
+    Sums<L> acc = {};
+    FL_PARTITION(acc, 0)
 
     for (int pixel = 0; pixel < L::kOutHeight * L::kOutWidth; ++pixel) {
         for (int group = 0; group < L::kGroups; ++group) {
-            for (int group_fold = 0; group_fold < kGroupFolds; ++group_fold) {
-                for (int step = 0; step < kSteps; ++step) {
+            for (int group_fold = 0; group_fold < T::kAllFolds; group_fold += T::kFolds) {
+                for (int step = 0; step < T::kAllTokens; step += T::kTokens) {
                     FL_PIPELINE(1)
-                    const int fold = group * kGroupFolds + group_fold;
-                    const Token<typename L::Input, L::kTerms> x = group_fold == 0 ? windows.read() : window[step];
-                    if (group_fold == 0) window[step] = x;
-                    if (step == 0) {
-                        FL_LANES
-                        for (int p = 0; p < L::kPe; ++p) acc[p] = bias[fold][p];
+                    const int fold = group * T::kAllFolds + group_fold;
+                    Terms<L> x;
+                    FL_PARTITION(x, 1)
+                    for (int i = 0; i < T::kTokens; ++i) {
+                        const Token<typename L::Input, L::kTerms> token =
+                            group_fold == 0 ? windows.read() : window[step + i];
+                        if (group_fold == 0) window[step + i] = token;
+                        for (int s = 0; s < L::kTerms; ++s) x[i * L::kTerms + s] = token.lane[s];
                     }
-                    multiply_accumulate<L>(LoopOrder<L>(), acc, rom, fold * kSteps + step, x);
-                    if (step == kSteps - 1) output.write(requantize<R>(acc, fold));
+                    if (step == 0) {
+                        for (int i = 0; i < T::kFolds; ++i) {
+                            FL_LANES
+                            for (int p = 0; p < L::kPe; ++p) acc[i][p] = bias[fold + i][p];
+                        }
+                    }
+                    multiply_accumulate<L>(LoopOrder<L>(), acc, rom, fold * T::kAllTokens + step, x);
+                    if (step + T::kTokens == T::kAllTokens) {
+                        for (int i = 0; i < T::kFolds; ++i) output.write(requantize<R>(acc[i], fold + i));
+                    }
                 }
             }
         }

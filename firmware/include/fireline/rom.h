@@ -6,6 +6,7 @@
 #define FIRELINE_ROM_H_
 
 #include "pragmas.h"
+#include "turn.h"
 #include "types.h"
 
 namespace fl {
@@ -22,20 +23,20 @@ std::int64_t unpack(const std::uint64_t* const words, const int index) {
     return SIGNED ? static_cast<std::int64_t>(bits) >> (64 - BITS) : static_cast<std::int64_t>(bits >> (64 - BITS));
 }
 
-// How a g++ build lays out an unpacked row, so that its loops vectorise (measured with g++ 12): the terms of each output
-// side by side where they are many, else the outputs of each term, widened and in whole vectors.
+// Whether the terms of each output lie side by side in an unpacked ROM, or the outputs of each term: whichever is the
+// longer loop for a compiler to vectorise (measured with g++ 12).
 template <class L>
 constexpr bool terms_are_inner() {
-    return L::kTerms >= 16;
+    return Turn<L>::kTerms >= 32;
 }
 
-// Outputs that a loop over the lanes of a row covers; those beyond kPe are nobody's.
+// Outputs that a loop over the outputs of a turn covers: whole vectors, of which the last lanes may be nobody's.
 template <class L>
 constexpr int row_outputs() {
 #ifdef __SYNTHESIS__
-    return L::kPe;
+    return Turn<L>::kOutputs;
 #else
-    return L::kPe <= 4 ? 4 : (L::kPe + 7) / 8 * 8;
+    return Turn<L>::kOutputs <= 4 ? 4 : (Turn<L>::kOutputs + 7) / 8 * 8;
 #endif
 }
 
@@ -48,34 +49,56 @@ typename L::Weight weight(const PackedRom<L>& rom, const int row, const int p, c
     return unpack<L::kWeightBits, L::kWeightSigned>(rom[row], p * L::kTerms + s);
 }
 
+// Calls back for every weight: its turn, and its output and term within the turn.
+template <class L, class Callback>
+void for_each_weight(const PackedRom<L>& rom, const Callback callback) {
+    using T = Turn<L>;
+    for (int row = 0; row < L::kRomRows; ++row) {
+        const int fold = row % T::kRomRows / T::kTokens, token = row % T::kTokens;
+        for (int p = 0; p < L::kPe; ++p)
+            for (int s = 0; s < L::kTerms; ++s)
+                callback(row / T::kRomRows, fold * L::kPe + p, token * L::kTerms + s, fl::weight<L>(rom, row, p, s));
+    }
+}
+
+// What every turn needs, one turn after the other.
 template <class L, bool TERMS_INNER = terms_are_inner<L>()>
 struct UnpackedRom {
-    typename L::Weight rows[L::kRomRows][L::kPe][L::kTerms];
+    using T = Turn<L>;
+    using Weight = typename L::Weight;
+    Weight turns[L::kRomRows / T::kRomRows][T::kOutputs][T::kTerms];
 
     explicit UnpackedRom(const PackedRom<L>& packed) {
-        for (int row = 0; row < L::kRomRows; ++row)
-            for (int p = 0; p < L::kPe; ++p)
-                for (int s = 0; s < L::kTerms; ++s) rows[row][p][s] = fl::weight<L>(packed, row, p, s);
+        for_each_weight<L>(packed, [this](const int turn, const int output, const int term, const Weight w) {
+            turns[turn][output][term] = w;
+        });
     }
-    typename L::Weight weight(const int row, const int p, const int s) const { return rows[row][p][s]; }
+    Weight weight(const int row, const int output, const int term) const {
+        return turns[row / T::kRomRows][output][term];
+    }
 };
 
 template <class L>
 struct UnpackedRom<L, false> {
+    using T = Turn<L>;
+    using Weight = typename L::Weight;
     using Wide = Operand<typename L::Accumulator, typename L::Weight>;
-    Wide rows[L::kRomRows][L::kTerms][row_outputs<L>()];
+    Wide turns[L::kRomRows / T::kRomRows][T::kTerms][row_outputs<L>()];
 
     explicit UnpackedRom(const PackedRom<L>& packed) {
-        for (int row = 0; row < L::kRomRows; ++row)
-            for (int s = 0; s < L::kTerms; ++s)
-                for (int p = 0; p < L::kPe; ++p) rows[row][s][p] = fl::weight<L>(packed, row, p, s);
+        for_each_weight<L>(packed, [this](const int turn, const int output, const int term, const Weight w) {
+            turns[turn][term][output] = w;
+        });
     }
-    Wide weight(const int row, const int p, const int s) const { return rows[row][s][p]; }
+    Wide weight(const int row, const int output, const int term) const {
+        return turns[row / T::kRomRows][term][output];
+    }
 };
 
 template <class L>
-auto weight(const UnpackedRom<L>& rom, const int row, const int p, const int s) -> decltype(rom.weight(row, p, s)) {
-    return rom.weight(row, p, s);
+auto weight(const UnpackedRom<L>& rom, const int row, const int output, const int term)
+    -> decltype(rom.weight(row, output, term)) {
+    return rom.weight(row, output, term);
 }
 
 }  // namespace fl
