@@ -74,7 +74,7 @@ def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
     Args:
         project: a folder that `write_project` wrote.
         flags: further compiler flags, such as -DFL_CHECKED.
-        jobs: compilers at a time; one for each processor if None.
+        jobs: compilers at a time; one for each processor that this process may use if None.
 
     Raises:
         FirelineError: there is no project, no make or g++, or the compilation fails.
@@ -89,7 +89,7 @@ def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
         "--no-print-directory",
         "-C",
         str(project),
-        f"-j{jobs or os.cpu_count() or 1}",
+        f"-j{jobs or processors()}",
         "build",
         f"FLAGS={flags}",
     ]
@@ -117,23 +117,28 @@ def self_check(project: Path, every_stream: bool = False) -> str:
     return lines[-1]
 
 
-def run(project: Path, integers: npt.ArrayLike, jobs: int = 1) -> Integers:
-    """Output integers (N, C, H, W) for `integers` (N, C, H, W) of the input's type. The project must be built."""
+def run(project: Path, integers: npt.ArrayLike, jobs: int | None = None) -> Integers:
+    """Output integers (N, C, H, W) for `integers` (N, C, H, W) of the input's type. The project must be built.
+
+    The images are shared among `jobs` processes; one for each processor that this process may use if None.
+    """
     return _batch(project, np.asarray(integers), every_stream=False, jobs=jobs)[_tensors(project)[-1].name]
 
 
-def run_streams(project: Path, integers: npt.ArrayLike, jobs: int = 1) -> dict[str, Integers]:
+def run_streams(project: Path, integers: npt.ArrayLike, jobs: int | None = None) -> dict[str, Integers]:
     """As `run`, but the integers (N, C, H, W) of every node, by node name."""
     return _batch(project, np.asarray(integers), every_stream=True, jobs=jobs)
 
 
-def trace(graph: Graph, project: Path, images: npt.ArrayLike, jobs: int = 1) -> Mapping[str, Integers]:
+def trace(
+    graph: Graph, project: Path, images: npt.ArrayLike, jobs: int | None = None
+) -> Mapping[str, Integers]:
     """As `run_streams`, for real-valued `images`: they are quantized as the input of `graph` says."""
     return run_streams(project, quantize(graph.input, np.asarray(images)), jobs)
 
 
 def _batch(
-    project: Path, integers: npt.NDArray[np.generic], every_stream: bool, jobs: int
+    project: Path, integers: npt.NDArray[np.generic], every_stream: bool, jobs: int | None
 ) -> dict[str, Integers]:
     """Run `jobs` processes on equal shares of the images."""
     if not len(integers):
@@ -141,31 +146,32 @@ def _batch(
     if integers.dtype.kind not in "iu":
         raise FirelineError(f"integers expected, {integers.dtype} arrived", node=str(project))
     tensors = _tensors(project)
-    parts = np.array_split(integers.astype(np.int64), min(jobs, len(integers)))
-    with ThreadPoolExecutor(len(parts)) as pool:
-        results = list(pool.map(lambda part: _share(project, tensors, part, every_stream), parts))
-    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
-
-
-def _share(
-    project: Path, tensors: tuple[Tensor, ...], integers: Integers, every_stream: bool
-) -> dict[str, Integers]:
     kept = tensors if every_stream else tensors[-1:]
-    with tempfile.TemporaryDirectory(prefix="fireline-csim-") as name:
-        inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
-        inputs.write_bytes(tensors[0].encode(integers))
-        arguments = (["--streams"] if every_stream else []) + ["--run", str(inputs), str(outputs)]
-        status, output = _run([str((project / "build" / "csim").resolve()), *arguments])
-        if status:
-            raise FirelineError(
-                output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(project)
-            )
-        octets = np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.octets for t in kept))
+    parts = np.array_split(integers.astype(np.int64), min(jobs or processors(), len(integers)))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        shares = pool.map(lambda part: _share(project, tensors[0], kept, part), parts)
+        octets = np.concatenate(list(shares))
     ends = np.cumsum([tensor.octets for tensor in kept])
     return {
         tensor.name: tensor.decode(octets[:, end - tensor.octets : end])
         for tensor, end in zip(kept, ends, strict=True)
     }
+
+
+def _share(
+    project: Path, first: Tensor, kept: tuple[Tensor, ...], integers: Integers
+) -> npt.NDArray[np.uint8]:
+    """The bytes (N, octets) of the tensors `kept`, or of the last alone."""
+    with tempfile.TemporaryDirectory(prefix="fireline-csim-") as name:
+        inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
+        inputs.write_bytes(first.encode(integers))
+        arguments = (["--streams"] if len(kept) > 1 else []) + ["--run", str(inputs), str(outputs)]
+        status, output = _run([str((project / "build" / "csim").resolve()), *arguments])
+        if status:
+            raise FirelineError(
+                output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(project)
+            )
+        return np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.octets for t in kept))
 
 
 def _tensors(project: Path) -> tuple[Tensor, ...]:
@@ -176,6 +182,11 @@ def _tensors(project: Path) -> tuple[Tensor, ...]:
     return tuple(
         Tensor(row["name"], tuple(row["shape"]), IntType(row["bits"], row["signed"])) for row in rows
     )
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str]:

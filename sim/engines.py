@@ -25,11 +25,13 @@ OFF_GRID = np.iinfo(np.int64).min
 class Engine:
     """A named way to compute the network.
 
-    `run` maps images (N, C, H, W) to the integers (N, C, H, W) of every node it can see, by node name.
+    `run` maps images (N, C, H, W) to the integers (N, C, H, W) of every node it can see, by node name. A slow engine is
+    a sample: it is shown one image in `every`, from the first on.
     """
 
     name: str
     run: Callable[[Images], Mapping[str, Integers]]
+    every: int = 1
 
 
 def simulator(graph: Graph) -> Engine:
@@ -86,8 +88,8 @@ def real_valued(
     return Engine(name, run)
 
 
-def csim(graph: Graph, project: Path, jobs: int = 1) -> Engine:
-    """The compiled C-simulation of a generated project."""
+def csim(graph: Graph, project: Path, jobs: int | None = None) -> Engine:
+    """The compiled C-simulation of a generated project, `jobs` images at a time; one for each processor if None."""
     from fireline.sim import csim as runner
 
     runner.build(project)
@@ -104,8 +106,15 @@ def decode(node: Node, real: npt.NDArray[np.floating]) -> Integers:
     if real.size != len(real) * int(np.prod(shape)):
         raise FirelineError(f"an engine gave {real.shape[1:]} where the graph has {shape}", node=node.name)
     scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
-    steps = real.reshape(len(real), *shape).astype(np.float64) / scale
-    nearest = np.rint(steps)
-    slack = 0.0 if all(map(is_power_of_two, node.output.scale)) else 0.25
-    on_grid = np.abs(steps - nearest) <= slack
+    values = real.reshape(len(real), *shape)
+    if all(map(is_power_of_two, node.output.scale)):
+        steps = values * (1 / scale).astype(values.dtype)
+        nearest = np.rint(steps)
+        on_grid = steps - nearest == 0  # neither is infinity on the grid
+    else:
+        steps = values.astype(np.float64) / scale
+        nearest = np.rint(steps)
+        on_grid = np.abs(steps - nearest) <= 0.25
+    if on_grid.all():
+        return nearest.astype(np.int64) + node.output.zero_point
     return np.where(on_grid, nearest + node.output.zero_point, OFF_GRID).astype(np.int64)

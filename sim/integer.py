@@ -41,6 +41,9 @@ Step = Callable[[Sequence[Tensor]], Tensor]  # the values of a node's inputs to 
 # Below these magnitudes the type has a number for every integer.
 FLOAT32_LIMIT, FLOAT64_LIMIT, INT64_LIMIT = 1 << 24, 1 << 53, 1 << 62
 
+# Images that run at once: so few that a tensor of theirs is still in the cache when the next node reads it.
+BATCH = 4
+
 
 def quantize(node: Input, images: Images) -> Integers:
     """Real values `(N, C, H, W)` as the integers that enter the network.
@@ -232,11 +235,16 @@ class Simulator:
             if not keep:
                 values = {i: value for i, value in values.items() if self.last_use.get(i, -1) > index}
 
-    def outputs(self, images: Images) -> Integers:
-        """Integers `(N, C, H, W)` of the last node."""
-        for value in self.run(images):
-            last = value
-        return integers(last)
+    def outputs(self, images: Images, batch: int = BATCH) -> Integers:
+        """Integers `(N, C, H, W)` of the last node, `batch` images at a time."""
+        if not len(images):
+            raise FirelineError("no images to simulate", node=self.graph.name)
+        parts = []
+        for part in batches(images, batch):
+            for value in self.run(part):
+                last = value
+            parts.append(integers(last))
+        return np.concatenate(parts)
 
     def trace(self, images: Images) -> dict[str, Integers]:
         """Integers `(N, C, H, W)` of every node, by node name."""
@@ -250,12 +258,9 @@ def batches(images: Images, size: int) -> Iterator[Images]:
         yield images[start : start + size]
 
 
-def simulate(graph: Graph, images: Images, batch: int = 16) -> Integers:
+def simulate(graph: Graph, images: Images, batch: int = BATCH) -> Integers:
     """Output integers of the graph; memory is bounded by `batch` images."""
-    if not len(images):
-        raise FirelineError("no images to simulate", node=graph.name)
-    simulator = Simulator(graph)
-    return np.concatenate([simulator.outputs(part) for part in batches(images, batch)])
+    return Simulator(graph).outputs(images, batch)
 
 
 def integers(value: Tensor) -> Integers:

@@ -20,6 +20,13 @@ from fireline.cli.output import say
 from fireline.cli.results import load_plan, save_results
 from fireline.files import write_whole
 
+JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Processors to use.  [default: all]")
+SAMPLE = click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    help="Run the slow QONNX executor on no more than that many of the images, spread evenly.  [default: on all]",
+)
+
 
 @click.command()
 @MODEL
@@ -33,6 +40,8 @@ from fireline.files import write_whole
     type=click.Choice([*WITNESSES, "simulator"]),
     help="Compare these with the simulator.  [default: all that the model has]",
 )
+@SAMPLE
+@JOBS
 @click.option("--project", type=click.Path(path_type=Path), help="C-simulate this generated project.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the result as JUnit XML, for CI.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -42,6 +51,8 @@ def verify(
     data: str | None,
     limit: int | None,
     names: tuple[str, ...],
+    sample: int | None,
+    jobs: int | None,
     project: Path | None,
     junit: Path | None,
     as_json: bool,
@@ -53,7 +64,8 @@ def verify(
     accuracy of every engine is printed too; `--engine simulator` alone measures the simulator's.
     """
     graph = load_graph(model)
-    result = evaluate(graph, model, read_source(graph, inputs, data, limit), names, project)
+    source = read_source(graph, inputs, data, limit)
+    result = evaluate(graph, model, source, names, project, jobs=jobs, sample=sample)
     if as_json:
         click.echo(json.dumps(result.as_json(graph)))
     else:
@@ -79,8 +91,18 @@ def verify(
 @click.option(
     "--engine", "names", multiple=True, type=click.Choice([*WITNESSES, "simulator"]), help="As for verify."
 )
+@SAMPLE
+@JOBS
 @click.option("--out", type=click.Path(path_type=Path), help="The page.  [default: RUN/report.html]")
-def report(run: Path, data: str, limit: int | None, names: tuple[str, ...], out: Path | None) -> None:
+def report(
+    run: Path,
+    data: str,
+    limit: int | None,
+    names: tuple[str, ...],
+    sample: int | None,
+    jobs: int | None,
+    out: Path | None,
+) -> None:
     """Evaluate a run on labelled data and write one HTML page about it.
 
     RUN holds a quantized network and the project that `generate` made of it.
@@ -89,7 +111,8 @@ def report(run: Path, data: str, limit: int | None, names: tuple[str, ...], out:
 
     graph = load_graph(run)
     page = out or run / "report.html"
-    result = report_run(run, graph, load_plan(run, graph), read_source(graph, None, data, limit), names, page)
+    source = read_source(graph, None, data, limit)
+    result = report_run(run, graph, load_plan(run, graph), source, names, page, jobs, sample)
     print_evaluation(result, graph)
     say(page)
     result.verification.require_exact()

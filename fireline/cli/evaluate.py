@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +73,11 @@ class Evaluation:
 
         if self.source.data is None:
             return {}
-        labels = self.source.data.labels
-        return {name: engine_accuracy(name, scores, labels) for name, scores in self.scores(graph).items()}
+        labels, every = self.source.data.labels, {e.name: e.every for e in self.verification.engines}
+        return {
+            name: engine_accuracy(name, scores, labels[:: every.get(name, 1)])
+            for name, scores in self.scores(graph).items()
+        }
 
     def as_json(self, graph: Graph) -> dict[str, Any]:
         """What `fireline verify --json` prints: the verification, and top-1 and top-5 where there are labels."""
@@ -112,6 +115,8 @@ def evaluate(
     names: Sequence[str] = (),
     project: Path | None = None,
     observe: Callable[[Mapping[str, Integers], Mapping[str, npt.NDArray[np.float32]]], None] | None = None,
+    jobs: int | None = None,
+    sample: int | None = None,
 ) -> Evaluation:
     """Run the simulator, the engines `names` and, in a run folder, the float network.
 
@@ -122,18 +127,31 @@ def evaluate(
         names: of `WITNESSES`; none means all that the model has, "simulator" alone none of them.
         project: the project to C-simulate; the run's own, or one made for the purpose, if None.
         observe: is shown the simulator's trace and the float trace (empty without a float network) of every part.
+        jobs: processors to use; all if None.
+        sample: the QONNX executor runs on no more than so many of the images, spread evenly; on all if None.
     """
     import numpy as np
+    import torch
 
     from fireline.sim.engines import simulator
     from fireline.sim.verify import verify
 
+    if jobs:
+        torch.set_num_threads(jobs)
+    every = -(-len(source) // sample) if sample else 1
     chosen = names or [name for name in WITNESSES if name != "brevitas" or is_run(model)]
     floating = float_tracer(model) if is_run(model) and (source.data is not None or observe) else None
     logits: list[npt.NDArray[np.float32]] = []
     with tempfile.TemporaryDirectory() as scratch, progress_bar("verify", len(source)) as advance:
         with step("make engines ready"):
-            witnesses = [engine(n, graph, model, project, Path(scratch)) for n in chosen if n != "simulator"]
+            witnesses = [
+                replace(
+                    engine(name, graph, model, project, Path(scratch), jobs),
+                    every=every if name == "qonnx" else 1,
+                )
+                for name in chosen
+                if name != "simulator"
+            ]
         done = 0
 
         def watch(part: Images, trace: Mapping[str, Integers]) -> None:
@@ -159,7 +177,9 @@ def float_tracer(run: Path) -> Callable[[Images], Mapping[str, npt.NDArray[np.fl
     return lambda images: float_trace(network, images)
 
 
-def engine(name: str, graph: Graph, model: Path, project: Path | None, scratch: Path) -> Engine:
+def engine(
+    name: str, graph: Graph, model: Path, project: Path | None, scratch: Path, jobs: int | None
+) -> Engine:
     """The witness `name` for `graph`, which was lowered from `model`."""
     from fireline.sim import engines
 
@@ -175,7 +195,7 @@ def engine(name: str, graph: Graph, model: Path, project: Path | None, scratch: 
                 raise FirelineError("a saved graph has no QONNX file to execute", node=str(model))
             return engines.qonnx_executor(graph, model / "model.onnx" if model.is_dir() else model)
         case _:
-            return engines.csim(graph, project or own_project(graph, model, scratch))
+            return engines.csim(graph, project or own_project(graph, model, scratch), jobs)
 
 
 def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
@@ -203,7 +223,11 @@ def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
         rows.append((one.name, *right, mismatches, one.values, one.tensors, f"{one.seconds:.1f}"))
     head = ("top-1", "top-5") if shares else ()
     print_table(["engine", *head, "mismatches", "integers", "tensors", "seconds"], rows)
-    say(f"{verification.images} images; {verification.mismatches} mismatches between the exact engines")
+    samples = [f", {e.name} on {len(e.outputs)}" for e in verification.engines if e.every > 1]
+    say(
+        f"{verification.images} images{''.join(samples)}; "
+        f"{verification.mismatches} mismatches between the exact engines"
+    )
 
 
 def explain_mismatch(evaluation: Evaluation, graph: Graph) -> str | None:

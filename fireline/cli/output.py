@@ -54,7 +54,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar named `what` with rate and remaining time, on standard error, only where somebody watches.
+    """A bar named `what` with the rate and the remaining time, on standard error, only where somebody watches.
 
     Call the given function with how many of `total` are done.
     """
@@ -63,15 +63,23 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.3g}/s" if task.speed else "")
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns,
+        Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,

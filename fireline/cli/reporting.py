@@ -18,7 +18,14 @@ SHOWN = 12  # images on which float and firmware disagree
 
 
 def report_run(
-    run: Path, graph: Graph, plan: Plan, source: Source, names: Sequence[str], page: Path
+    run: Path,
+    graph: Graph,
+    plan: Plan,
+    source: Source,
+    names: Sequence[str],
+    page: Path,
+    jobs: int | None = None,
+    sample: int | None = None,
 ) -> Evaluation:
     """Evaluate a run on a labelled data set and write its report to `page`."""
     from fireline.model.run import read_run
@@ -28,7 +35,7 @@ def report_run(
     from fireline.sim.statistics import Statistics
 
     statistics = Statistics(graph)
-    evaluation = evaluate(graph, run, source, names, observe=statistics.update)
+    evaluation = evaluate(graph, run, source, names, observe=statistics.update, jobs=jobs, sample=sample)
     accuracies, scores = evaluation.accuracies(graph), evaluation.scores(graph)
     last = evaluation.verification.engines[-1].name
     compared = agreement(scores["float"], scores[last]) if "float" in scores else None

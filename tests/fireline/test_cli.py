@@ -129,10 +129,15 @@ def test_verify_prints_one_json_object(capsys: pytest.CaptureFixture[str], tmp_p
     images = np.random.default_rng(0).integers(0, 256, (3, 3, 11, 11)).astype(np.uint8)
     np.save(tmp_path / "x.npy", images)
     args = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--json"]
-    status, stdout, _ = run(capsys, *args)
+    status, stdout, _ = run(capsys, *args, "--sample", 2, "--jobs", 1)
     assert status == 0
     content = json.loads(stdout)
     assert content["images"] == 3
+    assert {name: engine["images"] for name, engine in content["engines"].items()} == {
+        "simulator": 3,
+        "qonnx": 2,
+        "csim": 3,
+    }
     assert content["mismatches"] == 0
     assert set(content["engines"]) == {"simulator", "qonnx", "csim"}
     assert all(engine["mismatches"] == 0 < engine["values"] for engine in content["engines"].values())

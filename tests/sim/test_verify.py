@@ -45,6 +45,27 @@ def test_the_first_mismatch_is_named_by_node_channel_and_pixel() -> None:
         result.require_exact()
 
 
+def test_a_sampled_engine_sees_one_image_in_so_many() -> None:
+    graph = fire_network()
+    images, seen = random_pixels(graph, 8), []
+
+    def run(part: np.ndarray) -> dict[str, np.ndarray]:
+        seen.append(part)
+        return dict(graph.trace(part))
+
+    result = verify(graph, simulator(graph), [Engine("sample", run, every=3)], batches(images, 2))
+    result.require_exact()
+    assert np.array_equal(np.concatenate(seen), images[::3])
+    assert np.array_equal(result.engines[1].outputs, graph.simulate(images)[::3])
+    assert (result.as_json()["images"], result.as_json()["engines"]["sample"]["images"]) == (8, 3)
+
+    broken = replace(off_by_one(graph, "fire2_squeeze", (3, 1, 2)), every=3)
+    result = verify(graph, simulator(graph), [broken], batches(images[2:], 4))
+    first = result.engines[1].first
+    assert first is not None and first.image == 3
+    assert result.mismatches == 1
+
+
 def test_equal_engines_are_exact_and_counted() -> None:
     graph = fire_network()
     images = random_pixels(graph, 3)
