@@ -1,5 +1,8 @@
 """As many images as CIFAR-10's test set has through C-simulation, and through `verify`, on two cores.
 
+`verify` compares the simulator, Brevitas and C-simulation on all images and the QONNX executor on one in 100, as
+`fireline verify RUN --data CIFAR10 --jobs 2 --sample 100` does.
+
     python -m bench.cifar10_set [RESULTS.json] [IMAGES]
 
 Fewer IMAGES than 10 000 are measured and scaled up; the note says so. Random pixels: the work is the same.
@@ -9,7 +12,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 import fireline
 from bench.measure import Result, alone, cost, finish
@@ -18,11 +24,11 @@ from fireline.model.presets import preset
 from fireline.quant.witness import brevitas_trace
 from fireline.sim import csim
 from fireline.sim.engines import csim as csim_engine
-from fireline.sim.engines import real_valued, simulator
+from fireline.sim.engines import qonnx_executor, real_valued, simulator
 from fireline.sim.integer import batches, quantize
 from fireline.sim.verify import verify
 
-SET, CORES, BATCH = 10_000, 2, 16
+SET, CORES, BATCH, SAMPLE = 10_000, 2, 8, 100
 
 
 def main() -> None:
@@ -37,17 +43,18 @@ def main() -> None:
         pixels = random_images((3, 32, 32), count)
         integers = quantize(graph.input, pixels)
         simulated = cost(lambda: csim.run(project, integers, jobs=CORES))
+        torch.set_num_threads(1)  # of each engine, for two run at the same time
         engines = [
             real_valued(graph, "brevitas", lambda images: brevitas_trace(network.twin, images)),
-            csim_engine(graph, project, CORES),
+            replace(qonnx_executor(graph, network.model), every=SAMPLE),
+            csim_engine(graph, project, 1),
         ]
-        verified = cost(
-            lambda: verify(graph, simulator(graph), engines, batches(pixels, BATCH)).require_exact()
-        )
+        parts = batches(pixels, BATCH)
+        verified = cost(lambda: verify(graph, simulator(graph), engines, parts, jobs=CORES).require_exact())
     results = []
     for what, spent, limit in (
         ("C-simulation of 10 000 images", simulated, 300),
-        ("verify 10 000 images: simulator, Brevitas, C-simulation", verified, 360),
+        ("verify 10 000 images with all engines, the qonnx executor on 100", verified, 360),
     ):
         scaled = spent / count
         note = f"{count} images measured; CPU s for 10 000: {scaled.cpu * SET:.0f}"

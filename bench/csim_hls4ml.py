@@ -36,7 +36,7 @@ def compare(folder: Path, repeats: int = 5) -> None:
         integers = quantize(graph.input, pixels)
         ours, theirs = alternate(
             [
-                timed(lambda: csim.run(project, integers), OURS),
+                timed(lambda: csim.run(project, integers, jobs=1), OURS),
                 lambda: peer.predict() / THEIRS,
             ],
             repeats,

@@ -53,7 +53,7 @@ def measure(expand: int) -> Row:
         row["compile"] = spent.cpu
         pixels = random_images(config.input, 16)
         row["C-simulation"] = (
-            cost(lambda: csim.run(folder / "project", quantize(graph.input, pixels))).cpu / 16
+            cost(lambda: csim.run(folder / "project", quantize(graph.input, pixels), jobs=1)).cpu / 16
         )
         row["simulator"] = cost(lambda: simulate(graph, pixels)).cpu / 16
         row["bytes"] = peak()

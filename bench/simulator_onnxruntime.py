@@ -72,7 +72,7 @@ def compare(name: str, images: int, repeats: int, folder: Path) -> list[Result]:
     simulated, compiled, in_float, in_int8 = alternate(
         [
             timed(lambda: simulator.outputs(pixels), images),
-            timed(lambda: csim.run(project, integers), images),
+            timed(lambda: csim.run(project, integers, jobs=1), images),
             timed(lambda: float_session.run(None, {"pixels": floats}), images),
             timed(lambda: int8_session.run(None, {"pixels": floats}), images),
         ],

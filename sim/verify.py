@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -121,6 +122,7 @@ def verify(
     parts: Iterable[Images],
     *,
     observe: Callable[[Images, Mapping[str, Integers]], None] = lambda images, trace: None,
+    jobs: int = 1,
 ) -> Verification:
     """Run every engine on images and compare every tensor it can see with the reference's.
 
@@ -130,6 +132,7 @@ def verify(
         witnesses: the others, each of a name of its own.
         parts: images (N, C, H, W) in parts; memory is bounded by one part.
         observe: is shown every part with the reference's tensors.
+        jobs: engines that run at the same time, each on one part at a time.
 
     Raises:
         FirelineError: there are no images, or they do not fit the network.
@@ -137,22 +140,23 @@ def verify(
     tallies = [_Tally(engine) for engine in (reference, *witnesses)]
     assert len({tally.engine.name for tally in tallies}) == len(tallies) and reference.every == 1
     images = 0
-    for part in parts:
-        expected = tallies[0].run(part)
-        observe(part, expected)
-        tallies[0].compare(graph, expected, expected, images)
-        for tally in tallies[1:]:
-            seen = slice(-images % tally.engine.every, None, tally.engine.every)
-            if len(part[seen]):
-                theirs = {name: values[seen] for name, values in expected.items()}
-                tally.compare(graph, theirs, tally.run(part[seen]), images + seen.start)
-        images += len(part)
+    with ThreadPoolExecutor(jobs) as pool:
+        for part in parts:
+            samples = {tally: tally.sample(images) for tally in tallies}
+            active = [tally for tally, seen in samples.items() if len(part[seen])]
+            traces = list(pool.map(_Tally.run, active, [part[samples[tally]] for tally in active]))
+            observe(part, traces[0])
+            for tally, got in zip(active, traces, strict=True):
+                seen = samples[tally]
+                expected = {name: values[seen] for name, values in traces[0].items()}
+                tally.compare(graph, expected, got, images + seen.start)
+            images += len(part)
     if not images:
         raise FirelineError("no images to verify", node=graph.name)
     return Verification(images, tuple(tally.result() for tally in tallies))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Tally:
     """What is known of one engine so far."""
 
@@ -163,6 +167,10 @@ class _Tally:
     mismatches: int = 0
     first: Mismatch | None = None
     outputs: list[Integers] = field(default_factory=list)
+
+    def sample(self, before: int) -> slice:
+        """What the engine is shown of a part that `before` images precede."""
+        return slice(-before % self.engine.every, None, self.engine.every)
 
     def run(self, part: Images) -> Mapping[str, Integers]:
         start = time.perf_counter()

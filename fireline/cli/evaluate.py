@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fireline.sim.engines import Engine, Images, Integers
     from fireline.sim.verify import Verification
 
-BATCH = 16  # images that are in memory at once
+BATCH = 8  # images that are in memory at once
 WITNESSES = ("brevitas", "qonnx", "csim")
 
 
@@ -133,20 +133,22 @@ def evaluate(
     import numpy as np
     import torch
 
+    from fireline.sim.csim import processors
     from fireline.sim.engines import simulator
     from fireline.sim.verify import verify
 
-    if jobs:
-        torch.set_num_threads(jobs)
     every = -(-len(source) // sample) if sample else 1
     chosen = names or [name for name in WITNESSES if name != "brevitas" or is_run(model)]
     floating = float_tracer(model) if is_run(model) and (source.data is not None or observe) else None
+    jobs = jobs or processors()
+    share = max(1, jobs // len({"simulator", *chosen}))  # of each engine, for they run at the same time
+    torch.set_num_threads(share)
     logits: list[npt.NDArray[np.float32]] = []
     with tempfile.TemporaryDirectory() as scratch, progress_bar("verify", len(source)) as advance:
         with step("make engines ready"):
             witnesses = [
                 replace(
-                    engine(name, graph, model, project, Path(scratch), jobs),
+                    engine(name, graph, model, project, Path(scratch), share),
                     every=every if name == "qonnx" else 1,
                 )
                 for name in chosen
@@ -164,7 +166,7 @@ def evaluate(
             done += len(part)
             advance(done)
 
-        verification = verify(graph, simulator(graph), witnesses, source.parts(), observe=watch)
+        verification = verify(graph, simulator(graph), witnesses, source.parts(), observe=watch, jobs=jobs)
     return Evaluation(source, verification, np.concatenate(logits) if logits else None)
 
 
