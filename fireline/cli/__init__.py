@@ -19,6 +19,7 @@ COMMANDS = {
     "sweep": "sweep",
     "quantize": "learn",
     "export": "learn",
+    "inspect": "show",
     "plan": "hardware",
     "generate": "hardware",
     "csim": "hardware",

@@ -15,7 +15,7 @@ from fireline.cli.evaluate import (
     print_evaluation,
     read_source,
 )
-from fireline.cli.hardware import MODEL, load_graph
+from fireline.cli.hardware import MODEL, load_graph, load_lowered
 from fireline.cli.output import say
 from fireline.cli.results import load_plan, save_results
 from fireline.files import write_whole
@@ -87,9 +87,11 @@ def report(run: Path, data: str, limit: int | None, names: tuple[str, ...], out:
     """
     from fireline.cli.reporting import report_run
 
-    graph = load_graph(run)
+    lowered = load_lowered(run)
+    graph = lowered.graph
     page = out or run / "report.html"
-    result = report_run(run, graph, load_plan(run, graph), read_source(graph, None, data, limit), names, page)
+    source = read_source(graph, None, data, limit)
+    result = report_run(run, lowered, load_plan(run, graph), source, names, page)
     print_evaluation(result, graph)
     say(page)
     result.verification.require_exact()

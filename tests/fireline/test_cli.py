@@ -11,6 +11,7 @@ import pytest
 from fireline.cli import main
 from fireline.graph import Node
 from tests.qonnx_models import QonnxBuilder, fire_model
+from tests.random_networks import random_model
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
@@ -254,3 +255,19 @@ def test_a_run_that_is_not_quantized(capsys: pytest.CaptureFixture[str], tmp_pat
     status, _, stderr = run(capsys, "generate", tmp_path)
     assert status == 2
     assert "nothing is quantized in this run (fireline quantize)" in stderr
+
+
+def test_inspect_tells_ranges_and_proofs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = random_model(tmp_path, 1003, power_of_two=False)
+    status, stdout, _ = run(capsys, "inspect", model, "--json")
+    assert status == 0
+    rows = json.loads(stdout)
+    assert all(row["sum"]["bits"] <= row["sum"]["naive_bits"] for row in rows if row["sum"])
+    assert {row["rule"]["rule"] for row in rows if row["rule"]} == {"multiplier", "shift"}
+    assert all(
+        row["rule"]["boundaries"] > 0 for row in rows if row["rule"] and row["rule"]["rule"] != "shift"
+    )
+    status, stdout, _ = run(capsys, "inspect", model)
+    assert status == 0
+    assert all(row["name"] in stdout for row in rows)
+    assert "multiplier" in stdout
