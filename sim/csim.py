@@ -25,6 +25,7 @@ from fireline.sim.integer import quantize
 
 Integers = npt.NDArray[np.int64]
 
+BUILD = "build"
 MISMATCH = 1  # exit status of a test bench that found one
 
 
@@ -68,13 +69,14 @@ class Tensor:
         return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).astype(np.int64)
 
 
-def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
+def build(project: Path, flags: str = "", jobs: int | None = None, folder: str = BUILD) -> Build:
     """Compile the C-simulation of `project` with make and g++; what is up to date is not compiled again.
 
     Args:
         project: a folder that `write_project` wrote.
         flags: further compiler flags, such as -DFL_CHECKED.
         jobs: compilers at a time; one for each processor if None.
+        folder: where in the project to build; builds with other flags have folders of their own.
 
     Raises:
         FirelineError: there is no project, no make or g++, or the compilation fails.
@@ -92,11 +94,12 @@ def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
         f"-j{jobs or os.cpu_count() or 1}",
         "build",
         f"FLAGS={flags}",
+        f"BUILD={folder}",
     ]
     status, output = _run(command)
     if status:
         raise FirelineError(_first_error(output), node=str(project), hint="is g++ installed?")
-    return Build(project / "build" / "csim", time.monotonic() - start)
+    return Build(project / folder / "csim", time.monotonic() - start)
 
 
 def self_check(project: Path, every_stream: bool = False) -> str:
@@ -122,18 +125,22 @@ def run(project: Path, integers: npt.ArrayLike, jobs: int = 1) -> Integers:
     return _batch(project, np.asarray(integers), every_stream=False, jobs=jobs)[_tensors(project)[-1].name]
 
 
-def run_streams(project: Path, integers: npt.ArrayLike, jobs: int = 1) -> dict[str, Integers]:
-    """As `run`, but the integers (N, C, H, W) of every node, by node name."""
-    return _batch(project, np.asarray(integers), every_stream=True, jobs=jobs)
+def run_streams(
+    project: Path, integers: npt.ArrayLike, jobs: int = 1, folder: str = BUILD
+) -> dict[str, Integers]:
+    """As `run`, but the integers (N, C, H, W) of every node, by node name, of the build in `folder`."""
+    return _batch(project, np.asarray(integers), every_stream=True, jobs=jobs, folder=folder)
 
 
-def trace(graph: Graph, project: Path, images: npt.ArrayLike, jobs: int = 1) -> Mapping[str, Integers]:
+def trace(
+    graph: Graph, project: Path, images: npt.ArrayLike, jobs: int = 1, folder: str = BUILD
+) -> Mapping[str, Integers]:
     """As `run_streams`, for real-valued `images`: they are quantized as the input of `graph` says."""
-    return run_streams(project, quantize(graph.input, np.asarray(images)), jobs)
+    return run_streams(project, quantize(graph.input, np.asarray(images)), jobs, folder)
 
 
 def _batch(
-    project: Path, integers: npt.NDArray[np.generic], every_stream: bool, jobs: int
+    project: Path, integers: npt.NDArray[np.generic], every_stream: bool, jobs: int, folder: str = BUILD
 ) -> dict[str, Integers]:
     """Run `jobs` processes on equal shares of the images."""
     if not len(integers):
@@ -143,22 +150,22 @@ def _batch(
     tensors = _tensors(project)
     parts = np.array_split(integers.astype(np.int64), min(jobs, len(integers)))
     with ThreadPoolExecutor(len(parts)) as pool:
-        results = list(pool.map(lambda part: _share(project, tensors, part, every_stream), parts))
+        results = list(pool.map(lambda part: _share(project / folder, tensors, part, every_stream), parts))
     return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
 
 
 def _share(
-    project: Path, tensors: tuple[Tensor, ...], integers: Integers, every_stream: bool
+    build: Path, tensors: tuple[Tensor, ...], integers: Integers, every_stream: bool
 ) -> dict[str, Integers]:
     kept = tensors if every_stream else tensors[-1:]
     with tempfile.TemporaryDirectory(prefix="fireline-csim-") as name:
         inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
         inputs.write_bytes(tensors[0].encode(integers))
         arguments = (["--streams"] if every_stream else []) + ["--run", str(inputs), str(outputs)]
-        status, output = _run([str((project / "build" / "csim").resolve()), *arguments])
+        status, output = _run([str((build / "csim").resolve()), *arguments])
         if status:
             raise FirelineError(
-                output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(project)
+                output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(build)
             )
         octets = np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.octets for t in kept))
     ends = np.cumsum([tensor.octets for tensor in kept])

@@ -31,7 +31,7 @@ from fireline.files import write_whole
     "names",
     multiple=True,
     type=click.Choice([*WITNESSES, "simulator"]),
-    help="Compare these with the simulator.  [default: all that the model has]",
+    help="Compare these with the simulator.  [default: brevitas, qonnx and csim, as far as the model has them]",
 )
 @click.option("--project", type=click.Path(path_type=Path), help="C-simulate this generated project.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the result as JUnit XML, for CI.")
@@ -49,7 +49,9 @@ def verify(
     """Compare the integers of every tensor between all exact engines; exit status 1 if any differs.
 
     MODEL is a run folder or a QONNX file. The simulator is the reference; Brevitas takes part when MODEL is a run
-    folder. Without --project, the run's project is simulated, or one made for the purpose. With --data, the
+    folder. csim-checked stops where a value leaves its declared width, csim-ap-int computes with the types that
+    synthesis sees, and hls4ml runs its own C-simulation of the file where it can; the last two need hls4ml 1.3.
+    Without --project, the run's project is simulated, or one made for the purpose. With --data, the
     accuracy of every engine is printed too; `--engine simulator` alone measures the simulator's.
     """
     graph = load_graph(model)

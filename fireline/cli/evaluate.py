@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from fireline.sim.verify import Verification
 
 BATCH = 16  # images that are in memory at once
-WITNESSES = ("brevitas", "qonnx", "csim")
+DEFAULT = ("brevitas", "qonnx", "csim")  # those of them that the model has
+WITNESSES = (*DEFAULT, "csim-checked", "csim-ap-int", "hls4ml")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def evaluate(
         graph: lowered from `model`.
         model: a run folder, a QONNX file or a saved graph.
         source: the images.
-        names: of `WITNESSES`; none means all that the model has, "simulator" alone none of them.
+        names: of `WITNESSES`; none means those of `DEFAULT` that the model has, "simulator" alone none of them.
         project: the project to C-simulate; the run's own, or one made for the purpose, if None.
         observe: is shown the simulator's trace and the float trace (empty without a float network) of every part.
     """
@@ -128,7 +129,7 @@ def evaluate(
     from fireline.sim.engines import simulator
     from fireline.sim.verify import verify
 
-    chosen = names or [name for name in WITNESSES if name != "brevitas" or is_run(model)]
+    chosen = names or [name for name in DEFAULT if name != "brevitas" or is_run(model)]
     floating = float_tracer(model) if is_run(model) and (source.data is not None or observe) else None
     logits: list[npt.NDArray[np.float32]] = []
     with tempfile.TemporaryDirectory() as scratch, progress_bar("verify", len(source)) as advance:
@@ -171,11 +172,20 @@ def engine(name: str, graph: Graph, model: Path, project: Path | None, scratch: 
             twin = load_twin(model)
             return engines.real_valued(graph, name, lambda images: brevitas_trace(twin, images))
         case "qonnx":
-            if model.suffix == ".npz":
-                raise FirelineError("a saved graph has no QONNX file to execute", node=str(model))
-            return engines.qonnx_executor(graph, model / "model.onnx" if model.is_dir() else model)
+            return engines.qonnx_executor(graph, qonnx_file(model))
+        case "hls4ml":
+            from fireline.sim.hls4ml_witness import hls4ml
+
+            return hls4ml(graph, qonnx_file(model))
         case _:
-            return engines.csim(graph, project or own_project(graph, model, scratch))
+            return engines.csim(graph, project or own_project(graph, model, scratch), kind=name)
+
+
+def qonnx_file(model: Path) -> Path:
+    """The QONNX file that `model` is or holds."""
+    if model.suffix == ".npz":
+        raise FirelineError("a saved graph has no QONNX file to execute", node=str(model))
+    return model / "model.onnx" if model.is_dir() else model
 
 
 def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
@@ -186,6 +196,8 @@ def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
 
     if (model / "project").is_dir():
         return model / "project"
+    if (scratch / "project").is_dir():
+        return scratch / "project"
     write_project(simple_plan(graph, device("xcu250"), 300.0), scratch / "project")
     return scratch / "project"
 

@@ -271,3 +271,30 @@ def test_inspect_tells_ranges_and_proofs(capsys: pytest.CaptureFixture[str], tmp
     assert status == 0
     assert all(row["name"] in stdout for row in rows)
     assert "multiplier" in stdout
+
+
+def test_the_builds_of_the_c_simulation_are_engines(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 11, 11)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    args = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--json"]
+    status, stdout, _ = run(capsys, *args, "--engine", "csim-checked")
+    assert status == 0
+    engines = json.loads(stdout)["engines"]
+    assert set(engines) == {"simulator", "csim-checked"}
+    assert engines["csim-checked"]["values"] == engines["simulator"]["values"]
+
+
+def test_engines_that_need_hls4ml_name_the_way_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fireline.sim.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("fireline.sim.hls4ml_witness.available", lambda python: False)
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 11, 11), np.uint8))
+    model = fire_model(tmp_path)
+    for engine in ("csim-ap-int", "hls4ml"):
+        status, _, stderr = run(capsys, "verify", model, "--inputs", tmp_path / "x.npy", "--engine", engine)
+        assert status == 2
+        assert "pip install hls4ml==1.3.0" in stderr
+        assert stderr.count("\n") == 1
