@@ -17,7 +17,8 @@ from fireline.graph import Conv2d, Graph, Node
 # What the generated code must compile without a word under.
 STRICT = ["-std=c++14", "-Wall", "-Wextra", "-pedantic", "-Werror"]
 PLAIN = "-O0"
-CHECKED = "-O0 -DFL_CHECKED -fsanitize=address,undefined -fno-sanitize-recover=all"
+SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+CHECKED = f"-O0 -DFL_CHECKED {SANITIZED}"
 
 Choose = Callable[[Graph, Node], Folding]
 
