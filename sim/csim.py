@@ -98,7 +98,7 @@ def build(project: Path, flags: str = "", jobs: int | None = None, folder: str =
     ]
     status, output = _run(command)
     if status:
-        raise FirelineError(_first_error(output), node=str(project), hint="is g++ installed?")
+        raise FirelineError(_first_error(output), node=str(project), hint=_way_out(output))
     return Build(project / folder / "csim", time.monotonic() - start)
 
 
@@ -199,13 +199,28 @@ def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str]:
     except FileNotFoundError:
         name = Path(command[0]).name
         raise FirelineError(f"{name} is not there", hint=f"install {name}, or build the project") from None
+    except OSError as error:
+        raise FirelineError(f"cannot be run: {error.strerror}", node=command[0]) from None
     return done.returncode, done.stdout.decode(errors="replace")
 
 
+_MEMORY = r"out of memory|Cannot allocate memory|virtual memory exhausted|[Kk]illed"
+_SPACE = r"No space left on device|Read-only file system|Permission denied"
+
+
+def _way_out(output: str) -> str:
+    """What to do about a compilation that failed."""
+    if re.search(_MEMORY, output):
+        return "the compiler needs more memory: close other programs, or build in the project with make -j1"
+    if re.search(_SPACE, output):
+        return "make room or another place for the project, or for temporary files with TMPDIR"
+    return "is g++ installed and does it work?"
+
+
 def _first_error(output: str) -> str:
-    """The compiler's first error, or what make says about a compiler that is not there."""
+    """What was wrong first: with memory or the disk, in the source, with a compiler that is not there."""
     lines = output.splitlines()
-    for pattern in (r"\berror: ", r"No such file|not found", r"\bError \d"):
+    for pattern in (_MEMORY, _SPACE, r"\berror: ", r"No such file|not found", r"\bError \d"):
         found = [line for line in lines if re.search(pattern, line)]
         if found:
             return found[0]
