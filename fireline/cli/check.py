@@ -10,7 +10,6 @@ import click
 from fireline.cli.evaluate import (
     WITNESSES,
     evaluate,
-    explain_mismatch,
     is_run,
     print_evaluation,
     read_source,
@@ -66,9 +65,6 @@ def verify(
         write_whole(junit, as_junit(result.verification, graph.name))
     if data is not None and is_run(model):
         save_results(model, result, graph)
-    reason = explain_mismatch(result, graph)
-    if reason:
-        click.echo(reason, err=True)
     result.verification.require_exact()
 
 

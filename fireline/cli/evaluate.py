@@ -36,13 +36,6 @@ class Source:
     def __len__(self) -> int:
         return len(self.images) if self.images is not None else len(self.data or ())
 
-    def image(self, index: int) -> Images:
-        """One image, (1, C, H, W)."""
-        if self.images is not None:
-            return self.images[index : index + 1]
-        assert self.data is not None
-        return self.data.read([index])
-
     def parts(self) -> Iterator[Images]:
         """The images, a few at a time."""
         from fireline.sim.integer import batches
@@ -216,17 +209,3 @@ def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
     head = ("top-1", "top-5") if shares else ()
     print_table(["engine", *head, "mismatches", "integers", "tensors", "seconds"], rows)
     say(f"{verification.images} images; {verification.mismatches} mismatches between the exact engines")
-
-
-def explain_mismatch(evaluation: Evaluation, graph: Graph) -> str | None:
-    """Why the first differing integer is what it should be, and which pixels it depends on; None if none differs."""
-    from fireline.sim.explain import explain, image_region
-    from fireline.sim.integer import Simulator
-
-    first = next((e.first for e in evaluation.verification.engines if e.first), None)
-    if first is None:
-        return None
-    trace = Simulator(graph).trace(evaluation.source.image(first.image))
-    reason = explain(graph, trace, first.node, 0, first.channel, first.y, first.x)
-    index = next(i for i, node in enumerate(graph.nodes) if node.name == first.node)
-    return f"{first.node}: {reason}; depends on {image_region(graph, index, first.y, first.x)} of the image"
