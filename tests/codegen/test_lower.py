@@ -318,6 +318,18 @@ def same_padding(b: QonnxBuilder, x: str, where: str) -> str:
 
 
 GOOD |= {
+    "add of accumulators with offsets": lambda b, x: b.quant(
+        b.node(
+            "Add",
+            [
+                b.node("Add", [b.conv(x, 2, 3), b.constant(0.3125)]),
+                b.node("Add", [b.conv(x, 2, 3), b.constant(-2.75)]),
+            ],
+        ),
+        0.125,
+        6,
+        True,
+    ),
     "gemm": gemm,
     "gemm of a transposed matrix": lambda b, x: gemm(b, x, transB=1),
     "qcdq with a bias of 32 bits": qcdq_bias,
