@@ -330,6 +330,12 @@ GOOD |= {
         6,
         True,
     ),
+    "per channel activations of a grouped convolution": lambda b, x: relu4(
+        b,
+        b.conv(
+            b.quant(b.conv(x, 2, 4), np.array([0.25, 0.5, 1, 0.25]).reshape(1, 4, 1, 1), 4), 4, 4, 3, groups=2
+        ),
+    ),
     "gemm": gemm,
     "gemm of a transposed matrix": lambda b, x: gemm(b, x, transB=1),
     "qcdq with a bias of 32 bits": qcdq_bias,
