@@ -405,6 +405,15 @@ def test_trunc_of_opset_2(tmp_path: Path) -> None:
     check(path)
 
 
+def test_trunc_of_opset_2_with_a_zero_point(tmp_path: Path) -> None:
+    b = QonnxBuilder((2, 6, 6))
+    x = b.quant(b.conv(b.pixels(), 2, 3), 0.125, 6, False, zero_point=40.0)
+    x = trunc(b, x, 0.125, 40.0, 6, 0.5, 4, rounding_mode="FLOOR", signed=0, narrow=0)
+    # Behind the Trunc the zero point shows in the padding.
+    graph, _ = check(b.save(b.conv(x, 3, 2, 3, 1, 1), tmp_path))
+    assert [node.output.zero_point for node in graph.nodes if node.output.type.bits == 4] == [10]
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_equals_the_executor(tmp_path: Path, name: str) -> None:
     check(small(tmp_path, GOOD[name]))
