@@ -12,7 +12,7 @@ import numpy as np
 from fireline.codegen.curves import Curve, Leaky, Smooth
 from fireline.codegen.onnx_file import OnnxNode
 from fireline.codegen.state import State
-from fireline.codegen.values import Activation, Codes, Constant, Pieces, fraction
+from fireline.codegen.values import Activation, Codes, Constant, Pieces, QuantizedConstant, fraction
 from fireline.errors import FirelineError
 
 ONE, ZERO = Fraction(1), Fraction(0)
@@ -127,11 +127,11 @@ def sub(state: State, node: OnnxNode) -> None:
 def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
     first, second = node.inputs[:2]
     a, b = (state.value(name) for name in (first, second))
-    if isinstance(b, Constant):
+    if isinstance(b, Constant | QuantizedConstant):
         x = state.activation(first)
         terms = channel_constants(b, x, second)
         _map(state, node, x, (ONE,) * x.shape[0], tuple(sign * t for t in terms))
-    elif isinstance(a, Constant):
+    elif isinstance(a, Constant | QuantizedConstant):
         x = state.activation(second)
         _map(state, node, x, (sign,) * x.shape[0], channel_constants(a, x, first))
     elif sign == 1:
@@ -144,17 +144,17 @@ def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
 def mul(state: State, node: OnnxNode) -> None:
     """ONNX `Mul` by a constant."""
     first, second = node.inputs[:2]
-    if not isinstance(state.value(second), Constant):
+    if not isinstance(state.value(second), Constant | QuantizedConstant):
         first, second = second, first
     x = state.activation(first)
-    factors = channel_constants(state.constant(second, "the factor"), x, second)
+    factors = channel_constants(_numbers(state, second, "the factor"), x, second)
     _map(state, node, x, factors, (ZERO,) * x.shape[0])
 
 
 def div(state: State, node: OnnxNode) -> None:
     """ONNX `Div` by a constant."""
     x = state.activation(node.inputs[0])
-    divisor = channel_constants(state.constant(node.inputs[1], "the divisor"), x, node.inputs[1])
+    divisor = channel_constants(_numbers(state, node.inputs[1], "the divisor"), x, node.inputs[1])
     if 0 in divisor:
         raise FirelineError("division by zero")
     _map(state, node, x, tuple(1 / d for d in divisor), (ZERO,) * x.shape[0])
@@ -194,11 +194,17 @@ def _map(
     state.values[node.outputs[0]] = replace(x.mapped(factor, shift), private=private)
 
 
-def channel_constants(value: Constant, x: Activation, name: str) -> tuple[Fraction, ...]:
+def _numbers(state: State, name: str, what: str) -> Constant | QuantizedConstant:
+    value = state.value(name)
+    return value if isinstance(value, QuantizedConstant) else state.constant(name, what)
+
+
+def channel_constants(value: Constant | QuantizedConstant, x: Activation, name: str) -> tuple[Fraction, ...]:
     """A constant that is one number, or one for each channel of `x` where the file's layout has the channels."""
-    array, channels = value.array, x.shape[0]
+    array = value.array if isinstance(value, Constant) else value.integers * value.scale
+    channels = x.shape[0]
     if array.size == 1:
-        return (fraction(array.ravel()[0], "a constant", name),) * channels
+        return (_exact(array.ravel()[0], name),) * channels
     last = x.layout == "hwc" or (x.layout != "chw" and x.shape[1:] == (1, 1))
     axis = -1 if last else -3
     if array.size != channels or array.ndim < -axis or array.shape[axis] != channels:
@@ -206,4 +212,8 @@ def channel_constants(value: Constant, x: Activation, name: str) -> tuple[Fracti
             f"constant {name!r} has shape {array.shape}, one number or "
             f"{f'(1, {channels}, 1, 1)' if not last else f'(1, 1, 1, {channels})'} expected"
         )
-    return tuple(fraction(v, "a constant", name) for v in array.ravel())
+    return tuple(_exact(v, name) for v in array.ravel())
+
+
+def _exact(value: float | Fraction, name: str) -> Fraction:
+    return value if isinstance(value, Fraction) else fraction(value, "a constant", name)

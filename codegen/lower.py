@@ -17,6 +17,7 @@ from fireline.codegen.values import Activation, Constant, Pieces
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
 
+LISTED = 32  # nodes that a refusal names
 SUPPORTED_HINT = "see docs/qonnx.md for what Fireline lowers"
 
 
@@ -75,7 +76,8 @@ def _refuse_unsupported(onnx: OnnxGraph) -> None:
         if (node.op not in OPERATIONS and node.op != "Constant") or node.domain not in DOMAINS
     ]
     if unknown:
-        listed = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
+        listed = ", ".join(unknown[:LISTED])
+        listed += f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
         raise FirelineError(f"unsupported: {listed}", hint=SUPPORTED_HINT)
 
 

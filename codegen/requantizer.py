@@ -44,18 +44,20 @@ class _Proved:
 
     line: Line
     boundaries: int = 0
-    distance: float = 0.0
+    distance: float | None = 0.0
 
 
 @dataclass(frozen=True)
 class Proof:
     """How one node's requantization was chosen, and what was checked."""
 
-    rule: Literal["line", "thresholds", "table"]
+    rule: Literal["shift", "multiplier", "thresholds", "table"]
     channels: int  # with a rule of their own
     boundaries: int  # steps checked on both sides; 0 for lines that are equal by algebra
     bits: int  # of the widest multiplier, threshold or table entry
-    distance: float  # of the line from the exact value, at most, in output steps; 0 where they are equal
+    # Of the line from the exact value between its steps, at most, in output steps. None where there is no line: one of
+    # the two is a staircase or a curve, and they are equal at every integer.
+    distance: float | None
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,10 @@ def _line(
     line = fit(stairs, abs(a), b, clamp, largest)
     if line is None:
         return None
-    inside = stairs.steps[[0, -1]].tolist() if len(stairs.steps) and not channel.curves else []
-    distance = max(
-        (abs(Fraction(line.mult * n + line.add, 1 << line.shift) - (abs(a) * n + b)) for n in inside),
-        default=Fraction(0),
-    )
-    return _Proved(Line(stairs.sign * line.mult, line.add, line.shift), len(stairs.steps), float(distance))
+    ends = stairs.steps[[0, -1]].tolist() if len(stairs.steps) else []
+    gaps = [abs(Fraction(line.mult * n + line.add, 1 << line.shift) - (abs(a) * n + b)) for n in ends]
+    distance = None if channel.curves else float(max(gaps, default=0))
+    return _Proved(Line(stairs.sign * line.mult, line.add, line.shift), len(stairs.steps), distance)
 
 
 def _dyadic(a: Fraction, b: Fraction) -> Line | None:
@@ -184,8 +184,10 @@ def _lines(rows: list[_Proved], distinct: list[_Proved], clamp: tuple[int, int])
     rule = line_rule([row.line for row in rows], clamp)
     bits = max(abs(row.line.mult).bit_length() for row in distinct)
     boundaries = sum(row.boundaries for row in distinct)
-    distance = max(row.distance for row in distinct)
-    return Solution(rule, Proof("line", rule.mult.size, boundaries, bits, distance))
+    distances = [row.distance for row in distinct if row.distance is not None]
+    shifts = all(row.line.mult == 0 or is_power_of_two(Fraction(abs(row.line.mult))) for row in distinct)
+    kind: Literal["shift", "multiplier"] = "shift" if shifts else "multiplier"
+    return Solution(rule, Proof(kind, rule.mult.size, boundaries, bits, max(distances, default=None)))
 
 
 def line_rule(lines: list[Line], clamp: tuple[int, int]) -> Requantize:
@@ -218,4 +220,4 @@ def thresholds_rule(rows: list[Staircase]) -> Solution:
     rule = Thresholds(low, frozen_array([row.sign for row in rows]), frozen_array(np.stack(steps)))
     bits = IntType.holding(int(rule.steps.min(initial=0)), int(rule.steps.max(initial=0))).bits
     boundaries = sum(len(row.steps) for row in distinct)
-    return Solution(rule, Proof("thresholds", len(rows), boundaries, bits, 0.0))
+    return Solution(rule, Proof("thresholds", len(rows), boundaries, bits, None))

@@ -229,7 +229,7 @@ class State:
             rows = rows[:1] if len(set(channels)) == 1 else rows
             node = Lookup(name, source, (value.index,), output, frozen_array(np.stack(rows)))
             solution = replace(
-                solution, proof=Proof("table", len(rows), node.table.size, target.type.bits, 0.0)
+                solution, proof=Proof("table", len(rows), node.table.size, target.type.bits, None)
             )
         self.proofs[node.name] = solution.proof
         return self.append(node, private, value.layout)

@@ -70,7 +70,10 @@ def solve_sum(
             found = dict(zip(distinct, lines, strict=True))
             rule = line_rule([found[channel] for channel in channels], clamp)  # type: ignore[misc]
             bits = max(abs(m) for m in small).bit_length()
-            return SumSolution(small, Solution(rule, Proof("line", len(distinct), pairs, bits, 0.0)))
+            distance = max(_distance(sums, exact, channel, found[channel], clamp) for channel in distinct)
+            return SumSolution(
+                small, Solution(rule, Proof("multiplier", rule.mult.size, pairs, bits, distance))
+            )
         if precision not in THRESHOLD_PRECISIONS:
             continue
         stairs = [_stairs(sums, outputs[channel]) for channel in distinct]
@@ -89,6 +92,17 @@ def _line(sums: Integers, outputs: Integers, shift: int, clamp: tuple[int, int])
     low = int((edges - sums)[above].max(initial=-LIMIT))
     high = int((following - 1 - sums)[below].min(initial=LIMIT))
     return Line(1, min(max(0, low), high), shift) if low <= high else None
+
+
+def _distance(
+    sums: Integers, exact: Integers, channel: Channel, line: Line | None, clamp: tuple[int, int]
+) -> float:
+    """How far the line ever is from the exact value where that lies within the clamp, in output steps."""
+    assert line is not None
+    a, b = channel.scale / channel.unit, channel.offset / channel.unit + channel.zero
+    real = exact * float(a) + float(b)
+    gaps = np.abs((sums + line.add) / float(1 << line.shift) - real)
+    return float(gaps[(real > clamp[0]) & (real < clamp[1])].max(initial=0.0))
 
 
 def _stairs(sums: Integers, outputs: Integers) -> Staircase | None:

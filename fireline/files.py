@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,9 +66,13 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 
 def _exchange(new: Path, path: Path) -> None:
-    """Move `new` to `path`; what was there is whole until the new is in its place, and then removed."""
+    """Move `new` to `path`, and what was there to `new`: in one step where the system can, so that a folder is always
+    whole at `path`, whenever the process ends.
+    """
     if not path.exists():
         os.replace(new, path)
+        return
+    if _swapped(new, path):
         return
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
     os.replace(path, aside / path.name)
@@ -78,3 +84,10 @@ def _exchange(new: Path, path: Path) -> None:
     finally:
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def _swapped(a: Path, b: Path) -> bool:
+    """Whether Linux has exchanged two paths (renameat2); other systems and some file systems cannot."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    exchange, here = 2, -100  # RENAME_EXCHANGE, AT_FDCWD
+    return rename is not None and not rename(here, os.fsencode(a), here, os.fsencode(b), exchange)

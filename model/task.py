@@ -49,7 +49,9 @@ class Task(lightning.LightningModule):
         entropy = [self.training_recipe.seed, self.place, self.global_step, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         pixels, labels = batch
-        loss = self._measure("train", augment(pixels.float(), self.phase.augment or self.training_recipe.augment), labels)
+        loss = self._measure(
+            "train", augment(pixels.float(), self.phase.augment or self.training_recipe.augment), labels
+        )
         if not bool(loss.isfinite()):
             raise FirelineError("the loss is not a number any more", hint="lower the learning rate")
         return loss

@@ -25,6 +25,7 @@ from fireline.sim.integer import quantize
 
 Integers = npt.NDArray[np.int64]
 
+BUILD = "build"
 MISMATCH = 1  # exit status of a test bench that found one
 
 
@@ -68,13 +69,14 @@ class Tensor:
         return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).astype(np.int64)
 
 
-def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
+def build(project: Path, flags: str = "", jobs: int | None = None, folder: str = BUILD) -> Build:
     """Compile the C-simulation of `project` with make and g++; what is up to date is not compiled again.
 
     Args:
         project: a folder that `write_project` wrote.
         flags: further compiler flags, such as -DFL_CHECKED.
         jobs: compilers at a time; one for each processor that this process may use if None.
+        folder: where in the project to build; builds with other flags have folders of their own.
 
     Raises:
         FirelineError: there is no project, no make or g++, or the compilation fails.
@@ -92,11 +94,12 @@ def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
         f"-j{jobs or processors()}",
         "build",
         f"FLAGS={flags}",
+        f"BUILD={folder}",
     ]
     status, output = _run(command)
     if status:
-        raise FirelineError(_first_error(output), node=str(project), hint="is g++ installed?")
-    return Build(project / "build" / "csim", time.monotonic() - start)
+        raise FirelineError(_first_error(output), node=str(project), hint=_way_out(output))
+    return Build(project / folder / "csim", time.monotonic() - start)
 
 
 def self_check(project: Path, every_stream: bool = False) -> str:
@@ -125,20 +128,26 @@ def run(project: Path, integers: npt.ArrayLike, jobs: int | None = None) -> Inte
     return _batch(project, np.asarray(integers), every_stream=False, jobs=jobs)[_tensors(project)[-1].name]
 
 
-def run_streams(project: Path, integers: npt.ArrayLike, jobs: int | None = None) -> dict[str, Integers]:
-    """As `run`, but the integers (N, C, H, W) of every node, by node name."""
-    return _batch(project, np.asarray(integers), every_stream=True, jobs=jobs)
+def run_streams(
+    project: Path, integers: npt.ArrayLike, jobs: int | None = None, folder: str = BUILD
+) -> dict[str, Integers]:
+    """As `run`, but the integers (N, C, H, W) of every node, by node name, of the build in `folder`."""
+    return _batch(project, np.asarray(integers), every_stream=True, jobs=jobs, folder=folder)
 
 
 def trace(
-    graph: Graph, project: Path, images: npt.ArrayLike, jobs: int | None = None
+    graph: Graph, project: Path, images: npt.ArrayLike, jobs: int | None = None, folder: str = BUILD
 ) -> Mapping[str, Integers]:
     """As `run_streams`, for real-valued `images`: they are quantized as the input of `graph` says."""
-    return run_streams(project, quantize(graph.input, np.asarray(images)), jobs)
+    return run_streams(project, quantize(graph.input, np.asarray(images)), jobs, folder)
 
 
 def _batch(
-    project: Path, integers: npt.NDArray[np.generic], every_stream: bool, jobs: int | None
+    project: Path,
+    integers: npt.NDArray[np.generic],
+    every_stream: bool,
+    jobs: int | None,
+    folder: str = BUILD,
 ) -> dict[str, Integers]:
     """Run `jobs` processes on equal shares of the images."""
     if not len(integers):
@@ -149,7 +158,7 @@ def _batch(
     kept = tensors if every_stream else tensors[-1:]
     parts = np.array_split(integers.astype(np.int64), min(jobs or processors(), len(integers)))
     with ThreadPoolExecutor(len(parts)) as pool:
-        shares = pool.map(lambda part: _share(project, tensors[0], kept, part), parts)
+        shares = pool.map(lambda part: _share(project / folder, tensors[0], kept, part), parts)
         octets = np.concatenate(list(shares))
     ends = np.cumsum([tensor.octets for tensor in kept])
     return {
@@ -158,18 +167,16 @@ def _batch(
     }
 
 
-def _share(
-    project: Path, first: Tensor, kept: tuple[Tensor, ...], integers: Integers
-) -> npt.NDArray[np.uint8]:
+def _share(build: Path, first: Tensor, kept: tuple[Tensor, ...], integers: Integers) -> npt.NDArray[np.uint8]:
     """The bytes (N, octets) of the tensors `kept`, or of the last alone."""
     with tempfile.TemporaryDirectory(prefix="fireline-csim-") as name:
         inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
         inputs.write_bytes(first.encode(integers))
         arguments = (["--streams"] if len(kept) > 1 else []) + ["--run", str(inputs), str(outputs)]
-        status, output = _run([str((project / "build" / "csim").resolve()), *arguments])
+        status, output = _run([str((build / "csim").resolve()), *arguments])
         if status:
             raise FirelineError(
-                output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(project)
+                output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(build)
             )
         return np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.octets for t in kept))
 
@@ -203,13 +210,28 @@ def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str]:
     except FileNotFoundError:
         name = Path(command[0]).name
         raise FirelineError(f"{name} is not there", hint=f"install {name}, or build the project") from None
+    except OSError as error:
+        raise FirelineError(f"cannot be run: {error.strerror}", node=command[0]) from None
     return done.returncode, done.stdout.decode(errors="replace")
 
 
+_MEMORY = r"out of memory|Cannot allocate memory|virtual memory exhausted|[Kk]illed"
+_SPACE = r"No space left on device|Read-only file system|Permission denied"
+
+
+def _way_out(output: str) -> str:
+    """What to do about a compilation that failed."""
+    if re.search(_MEMORY, output):
+        return "the compiler needs more memory: close other programs, or build in the project with make -j1"
+    if re.search(_SPACE, output):
+        return "make room or another place for the project, or for temporary files with TMPDIR"
+    return "is g++ installed and does it work?"
+
+
 def _first_error(output: str) -> str:
-    """The compiler's first error, or what make says about a compiler that is not there."""
+    """What was wrong first: with memory or the disk, in the source, with a compiler that is not there."""
     lines = output.splitlines()
-    for pattern in (r"\berror: ", r"No such file|not found", r"\bError \d"):
+    for pattern in (_MEMORY, _SPACE, r"\berror: ", r"No such file|not found", r"\bError \d"):
         found = [line for line in lines if re.search(pattern, line)]
         if found:
             return found[0]

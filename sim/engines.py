@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,46 @@ def real_valued(
     return Engine(name, run)
 
 
-def csim(graph: Graph, project: Path, jobs: int | None = None) -> Engine:
-    """The compiled C-simulation of a generated project, `jobs` images at a time; one for each processor if None."""
+def csim(graph: Graph, project: Path, jobs: int | None = None, kind: str = "csim") -> Engine:
+    """The compiled C-simulation of a generated project.
+
+    Args:
+        graph: the network of the project.
+        project: a folder that `write_project` wrote.
+        jobs: images at a time; one for each processor if None.
+        kind: "csim" computes with native integers; "csim-checked" also stops where a value does not fit its declared
+            width; "csim-ap-int" computes with ap_int, as synthesis does, and needs the headers that hls4ml carries.
+
+    Raises:
+        FirelineError: the project cannot be built, or the headers are not there.
+    """
     from fireline.sim import csim as runner
 
-    runner.build(project)
-    return Engine("csim", lambda images: runner.trace(graph, project, images, jobs=jobs))
+    match kind:
+        case "csim":
+            folder, flags = runner.BUILD, ""
+        case "csim-checked":
+            folder, flags = f"{runner.BUILD}_checked", "-DFL_CHECKED"
+        case "csim-ap-int":
+            folder, flags = f"{runner.BUILD}_ap_int", f"-DFL_AP_INT -isystem {ap_types()}"
+        case _:
+            raise AssertionError(f"{kind} is no C-simulation")
+    runner.build(project, flags, folder=folder)
+    return Engine(kind, lambda images: runner.trace(graph, project, images, jobs=jobs, folder=folder))
+
+
+def ap_types() -> Path:
+    """Xilinx's ap_int headers, which hls4ml carries under their own licence (Apache-2.0).
+
+    Raises:
+        FirelineError: hls4ml is not installed.
+    """
+    found = find_spec("hls4ml")
+    if found is None or found.origin is None:
+        raise FirelineError(
+            "the ap_int headers come with hls4ml, which is not installed", hint="pip install hls4ml==1.3.0"
+        )
+    return Path(found.origin).parent / "templates" / "vivado" / "ap_types"
 
 
 def decode(node: Node, real: npt.NDArray[np.floating]) -> Integers:

@@ -17,7 +17,7 @@ class Range:
     low: int
     high: int
     bits: int  # of the type that the node has
-    naive_bits: int  # of one from the types of inputs and weights and the number of products alone
+    naive_bits: int  # of one from the number of products, the types of their factors and the biases alone
 
     @property
     def saved(self) -> int:
@@ -36,10 +36,7 @@ def _range(graph: Graph, node: Node) -> Range | None:
     match node:
         case Conv2d():
             low, high = reachable_range(node.weight, node.bias, x[0].type)
-            products = int(node.weight[0].size)
-            naive = _sum_type(products, [w * v for w in _ends(node.weight_type) for v in _ends(x[0].type)])
-            bias = IntType.holding(int(node.bias.min()), int(node.bias.max()))
-            naive = _sum_type(1, [a + b for a in _ends(naive) for b in _ends(bias)])
+            naive = naive_accumulator(node, x[0].type)
             return Range(node.name, low, high, node.accumulator.bits, naive.bits)
         case Add():
             low, high = add_range(node.mult, x[0].type, x[1].type)
@@ -52,9 +49,14 @@ def _range(graph: Graph, node: Node) -> Range | None:
             return None
 
 
+def naive_accumulator(node: Conv2d, x: IntType) -> IntType:
+    """The accumulator that holds every sum for weights not known beforehand: any of their type, and these biases."""
+    products = [w * v for w in _ends(node.weight_type) for v in _ends(x)]
+    terms = int(node.weight[0].size)
+    return IntType.holding(
+        min(0, *products) * terms + int(node.bias.min()), max(0, *products) * terms + int(node.bias.max())
+    )
+
+
 def _ends(type: IntType) -> tuple[int, int]:
     return type.min, type.max
-
-
-def _sum_type(count: int, ends: list[int]) -> IntType:
-    return IntType.holding(count * min(0, *ends), count * max(0, *ends))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fireline.codegen.plan import Plan
+from fireline.codegen.requantizer import Proof
 from fireline.codegen.summary import summary
 from fireline.files import write_whole
 from fireline.graph import Graph
@@ -33,7 +35,7 @@ class Report:
 
     `timing` is the cycle simulation of `plan`. `facts` are shown at the top as they are, such as ("bits", "w8a8").
     `engines` are the accuracies of the exact engines, the one that stands for the firmware last. `agreement` is between
-    the float network and the firmware, and `disagreements` some of its images.
+    the float network and the firmware, and `disagreements` some of its images. `proofs` are those of lowering.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Report:
     statistics: tuple[NodeStatistics, ...] = ()
     classes: tuple[str, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -108,6 +111,7 @@ def render(report: Report) -> str:
             noises=report_ranges.noises(graph, report.statistics),
             activations=report_ranges.activations(graph, report.statistics),
             weights=report_ranges.weights(graph),
+            rules=report_ranges.rules(graph, report.proofs),
         )
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 
+from fireline.codegen.requantizer import Proof
 from fireline.fixed import IntType
 from fireline.graph import Add, Conv2d, Graph, Node, Rescale, Thresholds
-from fireline.sim.report_format import decibel, percent, width
-from fireline.sim.statistics import NodeStatistics, clamp_of, naive_accumulator
+from fireline.sim.ranges import ranges
+from fireline.sim.report_format import count, decibel, percent, width
+from fireline.sim.statistics import NodeStatistics, clamp_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,18 @@ class Weights:
     saved: int
 
 
+@dataclass(frozen=True)
+class Rule:
+    """How one node's requantization was chosen and proved; empty where there is nothing to tell."""
+
+    node: str
+    rule: str
+    channels: int
+    bits: int
+    boundaries: str
+    distance: str
+
+
 def noises(graph: Graph, statistics: Sequence[NodeStatistics]) -> list[Noise]:
     """Every node with a float activation."""
     known = [(one.name, one.sqnr) for one in statistics if one.sqnr is not None]
@@ -98,13 +112,34 @@ def cut_off(graph: Graph, node: Node) -> tuple[bool, bool]:
 
 def weights(graph: Graph) -> list[Weights]:
     """Every convolution."""
-    rows = []
-    for node in graph.nodes:
-        if isinstance(node, Conv2d):
-            naive = naive_accumulator(node, graph.nodes[node.inputs[0]].output.type).bits
-            used = span(int(node.weight.min()), int(node.weight.max()), node.weight_type)
-            rows.append(Weights(node.name, used, node.accumulator.bits, naive, naive - node.accumulator.bits))
-    return rows
+    sums = {one.node: one for one in ranges(graph)}
+    return [
+        Weights(
+            node.name,
+            span(int(node.weight.min()), int(node.weight.max()), node.weight_type),
+            sums[node.name].bits,
+            sums[node.name].naive_bits,
+            sums[node.name].saved,
+        )
+        for node in graph.nodes
+        if isinstance(node, Conv2d)
+    ]
+
+
+def rules(graph: Graph, proofs: Mapping[str, Proof]) -> list[Rule]:
+    """Every requantization with a proof, in the order of the graph."""
+    named = [(node.name, proofs[node.name]) for node in graph.nodes if node.name in proofs]
+    return [
+        Rule(
+            name,
+            proof.rule,
+            proof.channels,
+            proof.bits,
+            count(proof.boundaries) if proof.boundaries else "",
+            "" if proof.distance is None else f"{proof.distance:.2g}",
+        )
+        for name, proof in named
+    ]
 
 
 def span(low: int, high: int, type: IntType) -> Span:

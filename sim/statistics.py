@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fireline.errors import FirelineError
-from fireline.fixed import IntType
 from fireline.graph import Add, Conv2d, Graph, Node, Rescale
 
 Integers = npt.NDArray[np.int64]
@@ -115,15 +114,3 @@ def clamp_of(node: Node) -> tuple[int, int]:
     if isinstance(node, Conv2d | Add | Rescale) and node.requantize is not None:
         return node.requantize.low, node.requantize.high
     return node.output.type.min, node.output.type.max
-
-
-def naive_accumulator(node: Conv2d, x: IntType) -> IntType:
-    """The accumulator that holds every sum for weights not known beforehand: any of their type, and these biases.
-
-    What the type of `node.accumulator` saves against it was gained by knowing the weights.
-    """
-    terms = node.weight[0].size
-    products = [w * v for w in (node.weight_type.min, node.weight_type.max) for v in (x.min, x.max)]
-    return IntType.holding(
-        min(products) * terms + int(node.bias.min()), max(products) * terms + int(node.bias.max())
-    )

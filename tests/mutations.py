@@ -29,7 +29,7 @@ class Mutation:
 
 
 SIMULATOR = ("tests/sim/test_integer.py", "tests/codegen/test_lower.py")
-LOWERING = ("tests/codegen/test_lower.py", "tests/codegen/test_requantizer.py")
+LOWERING = ("tests/codegen/test_requantizer.py", "tests/codegen/test_lower.py")
 KERNELS = ("tests/firmware",)
 
 
@@ -38,68 +38,153 @@ def simulator(old: str, new: str) -> Mutation:
 
 
 def lowering(file: str, old: str, new: str) -> Mutation:
-    return Mutation(f"codegen/{file}.py", old, new, LOWERING)
+    proved = file in ("rounding", "staircase", "requantizer", "sums")
+    return Mutation(f"codegen/{file}.py", old, new, LOWERING if proved else LOWERING[::-1])
 
 
-def kernel(file: str, old: str, new: str) -> Mutation:
-    return Mutation(f"firmware/include/fireline/{file}.h", old, new, KERNELS)
+def kernel(file: str, first: str, old: str, new: str) -> Mutation:
+    """Tests of the file `first` are run before all others of the kernels: they are quickest to notice."""
+    return Mutation(f"firmware/include/fireline/{file}.h", old, new, (f"tests/firmware/{first}.py", *KERNELS))
 
 
 MUTATIONS = (
+    # The input, every node and every rule of the simulator.
+    simulator("images.astype(np.int64) + zero_point", "images.astype(np.int64)"),
+    simulator("np.rint(np.clip(images", "np.floor(np.clip(images"),
+    simulator("np.clip(steps + zero_point, type.min", "np.clip(steps + zero_point, type.min + 1"),
+    simulator("= 1 << 24, 1 << 53", "= 1 << 30, 1 << 53"),
+    simulator("= 1 << 24, 1 << 53, 1 << 62", "= 1 << 24, 1 << 60, 1 << 62"),
+    simulator(
+        "memory_format=torch.channels_last), (top, left)", "memory_format=torch.channels_last), (left, top)"
+    ),
     simulator("(left, right, top, bottom), value=zero_point", "(right, left, top, bottom), value=zero_point"),
     simulator("(left, right, top, bottom), value=zero_point", "(left, right, top, bottom), value=0"),
-    simulator("scaled.round_()", "scaled.floor_()"),
-    simulator(
-        "clamp_(rule.low, rule.high).to(out)\n\n    return apply\n",
-        "clamp_(rule.low, rule.high - 1).to(out)\n\n    return apply\n",
-    ),
-    simulator("torch.cat(list(x), dim=1)", "torch.cat(list(x)[::-1], dim=1)"),
-    simulator("value=-torch.inf", "value=0"),
-    simulator("x[0].to(dtype) * a + x[1].to(dtype) * b", "x[0].to(dtype) * b + x[1].to(dtype) * a"),
+    simulator("pixels, weight, bias, node.stride", "pixels, weight, None, node.stride"),
+    simulator("bias, node.stride, padding", "bias, node.stride[::-1], padding"),
     simulator("groups=node.groups", "groups=1"),
+    simulator("scaled.round_()", "scaled.floor_()"),
+    simulator("scaled.round_()", "scaled.add_(0.5).floor_()"),
+    simulator(
+        "round_().clamp_(rule.low, rule.high).to(out)", "round_().clamp_(rule.low, rule.high - 1).to(out)"
+    ),
+    simulator(
+        "round_().clamp_(rule.low, rule.high).to(out)", "round_().clamp_(rule.low + 1, rule.high).to(out)"
+    ),
+    simulator("from_numpy(shifted).clamp_(rule.low", "from_numpy(shifted).clamp_(rule.low + 1"),
+    simulator("acc.to(dtype) * mult + add).numpy()", "acc.to(dtype) * mult).numpy()"),
+    simulator(".mul_(mult).add_(add).mul_(factor)", ".mul_(mult).mul_(factor)"),
     simulator("right=True) + rule.low", "right=False) + rule.low"),
     simulator("right=True) + rule.low", "right=True) + rule.low + 1"),
-    simulator("* node.table.shape[1] - lowest", "* node.table.shape[1]"),
+    simulator("* sign[:, None]", "* 1"),
+    simulator("value=-torch.inf", "value=0"),
+    simulator("padded, node.kernel, node.stride", "padded, node.kernel[::-1], node.stride"),
     simulator("x[0].sum(dim=(2, 3)", "x[0][:, :, 1:].sum(dim=(2, 3)"),
-    simulator("node.stride, padding, groups", "node.stride[::-1], padding, groups"),
+    simulator("torch.cat(list(x), dim=1)", "torch.cat(list(x)[::-1], dim=1)"),
+    simulator("x[0].to(dtype) * a + x[1].to(dtype) * b", "x[0].to(dtype) * b + x[1].to(dtype) * a"),
+    simulator("finish(x[0].to(dtype) * a", "(x[0].to(dtype) * a"),
+    simulator("finish(x[0].clone())", "finish(x[0].clone() + 1)"),
+    simulator("* node.table.shape[1] - lowest", "* node.table.shape[1]"),
+    simulator("torch.arange(len(node.table))", "torch.zeros(len(node.table), dtype=torch.int64)"),
+    Mutation("fireline/fixed.py", "(rest == half) & (floor & 1 == 1)", "(rest == half)", SIMULATOR),
+    # Lowering: where the steps are, what a rule may be, and how values become nodes.
     lowering("rounding", "return 2 * q - 1, q % 2 == 1", "return 2 * q - 1, q % 2 == 0"),
     lowering("rounding", "return 2 * q - 1, q <= 0", "return 2 * q - 1, False"),
+    lowering("rounding", "return 2 * q - 1, q > 0", "return 2 * q - 1, False"),
     lowering("rounding", "return 2 * q - 2, True\n        case", "return 2 * q - 2, False\n        case"),
+    lowering("rounding", "whole + strict", "whole"),
     lowering("staircase", "(not strict)) // divisor + 1", "(not strict)) // divisor"),
+    lowering("staircase", "+ 1\n    return min(max(above", "\n    return min(max(above"),
     lowering("curves", "return y if y.value >= 0 else", "return y if y.value >= 1 else"),
+    lowering("curves", 'logarithm / 2 if self.kind == "tanh"', 'logarithm if self.kind == "tanh"'),
     lowering("requantizer", "below, until = q, stairs.steps - 1", "below, until = q, stairs.steps - 2"),
+    lowering("requantizer", "(q % 2 if shift else 0)", "0"),
+    lowering("sums", "(outputs % 2 if shift else 0)", "0"),
+    lowering("state", "int(scales[1][0] / step))", "int(scales[0][0] / step))"),
+    lowering("state", "(x + y for x, y in zip(a.offset, b.offset", "(x for x, y in zip(a.offset, b.offset"),
     lowering("convolutions", "- tensor.zero_point * total", "+ tensor.zero_point * total"),
+    lowering("convolutions", "np.array(factors, dtype=np.int64)", "np.array(factors[::-1], dtype=np.int64)"),
+    lowering("convolutions", "transpose(0, 3, 1, 2)\n    else", "transpose(0, 3, 2, 1)\n    else"),
     lowering("windows", "pads[axis + 2] += extra", "pads[axis] += extra"),
+    lowering("windows", 'if auto == "SAME_UPPER"', 'if auto == "SAME_LOWER"'),
     lowering("layouts", "pieces if len(parts) > 1", "Pieces(pieces.parts[::-1]) if len(parts) > 1"),
+    lowering("pools", "Fraction(1, place.kernel[0] * place.kernel[1])", "Fraction(1, place.kernel[0])"),
+    lowering("pools", "s / pixels if divide else s", "s if divide else s / pixels"),
     lowering("quantizers", "type.max - (narrow and not type.signed)", "type.max"),
-    kernel("requantize", "value + below_half + odd", "value + below_half"),
-    kernel("requantize", "value + below_half + odd", "value"),
-    kernel("requantize", "rounded < low ? low", "rounded < low ? high"),
-    kernel("requantize", "at_least_low > high ? high", "at_least_low > high ? low"),
-    kernel("requantize", "R::step(fold, lane, i) <= value", "R::step(fold, lane, i) < value"),
+    lowering("quantizers", "out_zero = zero >> dropped", "out_zero = zero"),
+    lowering("values", "np.copysign(np.ceil(np.abs(x)), x)", "np.ceil(x)"),
+    lowering("values", "np.floor(np.abs(x) + 0.5), x)", "np.floor(np.abs(x) + 0.25), x)"),
+    lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
+    lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
+    # Every kernel.
+    kernel("add", "test_joins", "y.lane[lane]) * L::kMultB", "y.lane[lane]) * L::kMultA"),
+    kernel("axi", "test_joins", "data >> (lane * L::kSlotBits)", "data >> ((lane ^ 1) * L::kSlotBits)"),
     kernel(
-        "line_buffer", "x * L::kStrideWidth - L::kPadLeft + kx", "x * L::kStrideWidth - L::kPadLeft + kx + 1"
+        "axi", "test_joins", "std::int64_t>(token.lane[lane])", "std::int64_t>(token.lane[LANES - 1 - lane])"
     ),
+    kernel("axi", "test_stream", "i == VALUES / LANES - 1 && lane == LANES - 1", "i == VALUES / LANES - 1"),
+    kernel("concat", "test_joins", "fold < FIRST ? first.read()", "fold <= FIRST ? first.read()"),
+    kernel("concat", "test_joins", "(fold - FIRST, rest...)", "(fold - FIRST + 1, rest...)"),
     kernel(
-        "line_buffer",
-        "y * L::kStrideHeight - L::kPadTop + ky + j",
-        "y * L::kStrideHeight - L::kPadTop + ky + j + 1",
+        "conv2d",
+        "test_conv2d",
+        "line_buffer<L>(input, windows);",
+        "line_buffer<L>(input, windows), windows.read();",
     ),
-    kernel("line_buffer", "= L::kZeroPoint;", "= 0;"),
-    kernel("line_buffer", "ix * kFolds + first + c", "ix * kFolds + c"),
-    kernel("maxpool2d", "x.lane[lane] < held.lane[lane] ? held.lane[lane] : x.lane[lane]", "x.lane[lane]"),
-    kernel("maxpool2d", "i >= BEFORE && i < BEFORE + LENGTH", "i >= AFTER && i < AFTER + LENGTH"),
-    kernel("globalavgpool2d", "if (pixel == 0) sum", "if (pixel <= 1) sum"),
-    kernel("add", "operand<Wide>(y.lane[lane]) * L::kMultB", "operand<Wide>(y.lane[lane]) * L::kMultA"),
-    kernel("lookup", "x.lane[lane] - L::kLowest", "x.lane[lane]"),
-    kernel("concat", "fold < FIRST ? first.read()", "fold <= FIRST ? first.read()"),
-    kernel("resize", "token.lane[part * TO + lane]", "token.lane[lane * (FROM / TO) + part]"),
+    kernel("fire", "test_joins", "(output, joined1x1, joined3x3)", "(output, joined3x3, joined1x1)"),
+    kernel("fork", "test_joins", "i < TOKENS;", "i < TOKENS - 1;"),
+    kernel("globalavgpool2d", "test_joins", "if (pixel == 0) sum", "if (pixel <= 1) sum"),
+    kernel("line_buffer", "test_conv2d", "- L::kPadLeft + kx;", "- L::kPadLeft + kx + 1;"),
+    kernel("line_buffer", "test_conv2d", "- L::kPadTop + ky + j;", "- L::kPadTop + ky + j + 1;"),
+    kernel("line_buffer", "test_conv2d", "= L::kZeroPoint;", "= 0;"),
+    kernel("line_buffer", "test_conv2d", "ix * kFolds + first + c", "ix * kFolds + c"),
+    kernel("line_buffer", "test_conv2d", "top += L::kStrideHeight;", "top += 1;"),
+    kernel("line_buffer", "test_conv2d", "i < L::kRestPixels * kFolds;", "i < L::kRestPixels * kFolds - 1;"),
+    kernel("lookup", "test_requantize", "x.lane[lane] - L::kLowest", "x.lane[lane]"),
+    kernel("lookup", "test_requantize", "L::kTableFolds == 1 ? 0 : fold", "0 * fold"),
     kernel(
-        "resize",
-        "token.lane[part * FROM + lane] = x.lane[lane]",
-        "token.lane[lane * (TO / FROM) + part] = x.lane[lane]",
+        "maxpool2d", "test_maxpool2d", "? held.lane[lane] : x.lane[lane]", "? x.lane[lane] : x.lane[lane]"
     ),
+    kernel("maxpool2d", "test_maxpool2d", "i >= BEFORE && i < BEFORE", "i >= AFTER && i < AFTER"),
+    kernel("maxpool2d", "test_maxpool2d", "x.lane[lane] = L::kLowest", "x.lane[lane] = 0"),
+    kernel("multiply", "test_stream", "+ (rest >> (SPACING - 1) & 1)", ""),
+    kernel("mvu", "test_conv2d", "= bias[fold", "= bias[0 * fold"),
+    kernel("mvu", "test_conv2d", "acc, rom, fold *", "acc, rom, group_fold *"),
+    kernel("mvu", "test_conv2d", "int fold = group *", "int fold = 0 * group *"),
+    kernel("mvu", "test_conv2d", "if (group_fold == 0) window[step", "if (group_fold == 1) window[step"),
+    kernel(
+        "mvu", "test_conv2d", "weight<L>(rom, row, p, s), wide[s])", "weight<L>(rom, row, p, s), wide[0])"
+    ),
+    kernel("mvu", "test_conv2d", "sum[first + i] += products[i]", "sum[first + i] += products[0]"),
+    kernel("requantize", "test_requantize", "value + below_half + odd", "value + below_half"),
+    kernel("requantize", "test_requantize", "value + below_half + odd", "value"),
+    kernel("requantize", "test_requantize", "rounded < low ? low", "rounded < low ? high"),
+    kernel("requantize", "test_requantize", "at_least_low > high ? high", "at_least_low > high ? low"),
+    kernel(
+        "requantize", "test_requantize", "R::step(fold, lane, i) <= value", "R::step(fold, lane, i) < value"
+    ),
+    kernel("rescale", "test_requantize", "requantize<R>(x.lane, fold)", "requantize<R>(x.lane, 0 * fold)"),
+    kernel("resize", "test_joins", "token.lane[part * TO + lane]", "token.lane[lane * (FROM / TO) + part]"),
+    kernel(
+        "resize", "test_joins", "token.lane[part * FROM + lane] =", "token.lane[lane * (TO / FROM) + part] ="
+    ),
+    kernel("rom", "test_conv2d", "words[first + 1] << (64 - offset)", "words[first + 1] << (63 - offset)"),
+    kernel("rom", "test_conv2d", "p * L::kTerms + s", "s * L::kPe + p"),
+    kernel(
+        "stream",
+        "test_stream",
+        "return self.log_.size() - self.next_;",
+        "return self.log_.size() - self.log_.size();",
+    ),
+    kernel("types", "test_stream", "SIGNED ? BITS - 1 : BITS;", "SIGNED ? BITS : BITS + 1;"),
+    kernel("types", "test_requantize", "BITS <= 16", "BITS <= 24"),
 )
+
+
+def misplaced(mutation: Mutation) -> str | None:
+    """Why a mutation cannot be made, or None."""
+    path = ROOT / mutation.path
+    count = path.read_text().count(mutation.old) if path.exists() else 0
+    return None if count == 1 else f"{mutation.path} holds {mutation.old!r} {count} times"
 
 
 def caught(mutation: Mutation) -> bool:
@@ -113,11 +198,10 @@ def caught(mutation: Mutation) -> bool:
         shutil.copytree(ROOT / "fireline", package, ignore=skipped)
         for part in PARTS:
             shutil.copytree(ROOT / part, package / part, ignore=skipped)
-        target = package / mutation.path
-        text = target.read_text()
-        if mutation.old and text.count(mutation.old) != 1:
-            sys.exit(f"{mutation.path} holds {mutation.old!r} {text.count(mutation.old)} times")
-        target.write_text(text.replace(mutation.old, mutation.new))
+        (folder / "firmware").symlink_to(package / "firmware")
+        if mutation.old:
+            target = package / mutation.path.removeprefix("fireline/")
+            target.write_text(target.read_text().replace(mutation.old, mutation.new))
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests]
         environment = os.environ | {"PYTHONPATH": str(folder / "package"), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
@@ -132,9 +216,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="part of a path")
     chosen = [m for m in MUTATIONS if parser.parse_args().only in m.path]
-    for tests in dict.fromkeys(m.tests for m in chosen):
-        if caught(Mutation("sim/__init__.py", "", "", tests)):
-            sys.exit(f"{', '.join(tests)} fail without any mutation")
+    if faults := list(filter(None, map(misplaced, chosen))):
+        sys.exit("\n".join(faults))
+    tests = tuple(dict.fromkeys(path for m in chosen for path in m.tests))
+    if caught(Mutation("", "", "", tests)):
+        sys.exit(f"{', '.join(tests)} fail without any mutation")
     survivors = []
     for mutation in chosen:
         found = caught(mutation)

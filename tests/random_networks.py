@@ -77,27 +77,54 @@ def random_model(folder: Path, seed: int, power_of_two: bool = True) -> Path:
 
 
 def conv(draw: Draw, x: Map, channels: int, kernel: int, groups: int = 1) -> Map:
-    """A convolution that keeps or halves the size."""
-    stride = draw.one([1, 1, 2]) if min(x.height, x.width) > 4 else 1
-    padding = draw.whole(0, kernel - 1)
-    if min(x.height, x.width) + 2 * padding < kernel:
-        padding = kernel // 2
-    scales = np.array([draw.scale() / 16 for _ in range(channels if draw.flag() else 1)])
-    tensor = draw.b.conv(
-        x.tensor,
-        x.channels,
-        channels,
-        kernel,
-        stride,
-        padding,
-        bits=draw.whole(2, 8),
-        scale=scales.reshape(-1, 1, 1, 1) if len(scales) > 1 else float(scales[0]),
-        bias_scale=2.0**-12 if draw.flag() else None,
-        groups=groups,
+    """A convolution that keeps or halves the size; now and then with unlike sides, strides and paddings."""
+    sides = [kernel, kernel if draw.flag(0.8) else draw.whole(1, 3)]
+    strides = [draw.one([1, 1, 2]) if min(x.height, x.width) > 4 else 1] * 2
+    if draw.flag(0.15):
+        strides[1] = draw.whole(1, 2)
+    pads = [draw.whole(0, side - 1) for side in sides] * 2
+    if draw.flag(0.15):
+        pads = [draw.whole(0, side - 1) for side in sides * 2]
+    for axis, size in enumerate((x.height, x.width)):
+        if size + pads[axis] + pads[axis + 2] < sides[axis]:
+            pads[axis] = pads[axis + 2] = sides[axis] // 2
+    inputs = [x.tensor, weight(draw, (channels, x.channels // groups, *sides))]
+    bias = draw.one(["none", "none", "quantized", "quantized", "float"])
+    values = draw.random.integers(-40, 41, channels) * 2.0**-12
+    if bias == "quantized":
+        inputs.append(draw.b.quant(draw.b.constant(values), 2.0**-12, 32, True))
+    elif bias == "float":
+        inputs.append(draw.b.constant(values if draw.power_of_two else draw.random.normal(size=channels) / 8))
+    attributes = {"kernel_shape": sides, "strides": strides, "pads": pads, "dilations": [1, 1]}
+    tensor = draw.b.node("Conv", inputs, **attributes, group=groups)
+    height, width = (
+        (size + pads[i] + pads[i + 2] - sides[i]) // strides[i] + 1
+        for i, size in enumerate((x.height, x.width))
     )
-    height = (x.height + 2 * padding - kernel) // stride + 1
-    width = (x.width + 2 * padding - kernel) // stride + 1
     return Map(tensor, channels, height, width)
+
+
+def weight(draw: Draw, shape: tuple[int, ...]) -> str:
+    """Weights of 2 to 8 bits with one scale or one for each channel; now and then of one bit, of many, or unsigned."""
+    b, rows = draw.b, 1 if draw.flag() else shape[0]
+    scale = np.array([draw.scale() / 16 for _ in range(rows)]).reshape(-1, 1, 1, 1)
+    kind = draw.one(["signed"] * 9 + ["binary", "wide", "unsigned", "rounded"])
+    if kind == "binary":
+        values = b.constant(draw.random.normal(size=shape))
+        return b.node("BipolarQuant", [values, b.constant(scale)], domain="qonnx.custom_op.general")
+    bits = draw.whole(9, 16) if kind == "wide" else draw.whole(2, 8)
+    scale = scale / 2.0 ** max(0, bits - 8)
+    if kind == "unsigned":
+        zero_point = float(draw.whole(0, 2**bits - 1))
+        values = b.constant((draw.random.integers(0, 2**bits, shape) - zero_point) * scale)
+        return b.quant(values, scale, bits, False, draw.flag(), zero_point)
+    limit = 2 ** (bits - 1) - 1
+    integers = draw.random.integers(-limit, limit + 1, shape)
+    if kind == "rounded":
+        # No ties of float32 quotients that are none.
+        quarters = integers + draw.random.choice([-2, -1, 1, 2] if draw.power_of_two else [-1, 1], shape) / 4
+        return b.quant(b.constant(quarters * scale), scale, bits, True, draw.flag(), 0.0, draw.one(MODES))
+    return b.quant(b.constant(integers * scale), scale, bits, True, True)
 
 
 def activation(draw: Draw, x: Map) -> Map:
@@ -107,7 +134,7 @@ def activation(draw: Draw, x: Map) -> Map:
         return replace(
             x, tensor=draw.b.node("BipolarQuant", [x.tensor, scale], domain="qonnx.custom_op.general")
         )
-    function = draw.one(["relu"] * 5 + ["none", "none", "leaky", "tanh", "hard"])
+    function = draw.one(["relu"] * 5 + ["none", "none", "leaky", "tanh", "sigmoid", "hard"])
     b, tensor, bits = draw.b, x.tensor, draw.whole(2, 8)
     signed = function in ("none", "leaky", "tanh") or draw.flag(0.1)
     if function == "relu":
@@ -116,11 +143,11 @@ def activation(draw: Draw, x: Map) -> Map:
         tensor = b.node("LeakyRelu", [tensor], alpha=draw.one([0.5, 0.25, 0.125]))
     elif function == "hard":
         tensor = b.node("HardSigmoid", [tensor], alpha=0.25, beta=0.5)
-    elif function == "tanh":
-        tensor, bits = b.node("Tanh", [tensor]), draw.whole(3, 6)
+    elif function in ("tanh", "sigmoid"):
+        tensor, bits = b.node(function.capitalize(), [tensor]), draw.whole(3, 6)
     zero_point = float(draw.whole(0, 2**bits - 1)) if not signed and draw.flag(0.25) else 0.0
     narrow, mode = draw.flag(0.2), draw.one(MODES)
-    scale = draw.scale() if function != "tanh" else 2.0 ** (1 - bits)
+    scale = {"tanh": 2.0 ** (1 - bits), "sigmoid": 2.0**-bits}.get(function) or draw.scale()
     return replace(x, tensor=b.quant(tensor, scale, bits, signed, narrow, zero_point, mode))
 
 
@@ -134,21 +161,58 @@ def grouped_block(draw: Draw, x: Map) -> Map:
 
 
 def max_pool_block(draw: Draw, x: Map) -> Map:
-    kernel, ceil = draw.one([2, 3]), draw.flag()
-    if min(x.height, x.width) < kernel:
-        return x
-    extra = 1 if ceil else 0
-    height, width = ((side - kernel + extra) // 2 + 1 for side in (x.height, x.width))
-    return Map(draw.b.maxpool(x.tensor, kernel, 2, ceil), x.channels, height, width)
+    sides = [draw.one([2, 3])] * 2
+    if draw.flag(0.2):
+        sides[1] = draw.whole(1, 4)
+    strides, ceil = [2, 2] if draw.flag(0.8) else [draw.whole(1, 3), draw.whole(1, 3)], draw.flag()
+    pads = [draw.whole(0, side - 1) for side in sides * 2] if draw.flag(0.25) else [0] * 4
+    size = []
+    for i, full in enumerate((x.height, x.width)):
+        room = full + pads[i] + pads[i + 2] - sides[i]
+        if room < 0:
+            return x
+        # onnx infers, and onnxruntime drops, a last window that lies in the padding alone: neither is drawn.
+        ceil &= -(-room // strides[i]) * strides[i] < full + pads[i]
+    for i, full in enumerate((x.height, x.width)):
+        room = full + pads[i] + pads[i + 2] - sides[i]
+        size.append((-(-room // strides[i]) if ceil else room // strides[i]) + 1)
+    attributes = {"kernel_shape": sides, "strides": strides, "pads": pads, "ceil_mode": int(ceil)}
+    return Map(draw.b.node("MaxPool", [x.tensor], **attributes), x.channels, size[0], size[1])
 
 
 def average_pool_block(draw: Draw, x: Map) -> Map:
     kernel, stride = draw.one([2, 3]), draw.one([1, 2])
     if min(x.height, x.width) < kernel:
         return x
-    tensor = draw.b.node("AveragePool", [x.tensor], kernel_shape=[kernel] * 2, strides=[stride] * 2)
-    height, width = ((side - kernel) // stride + 1 for side in (x.height, x.width))
+    pads = [draw.whole(0, kernel - 1) for _ in range(4)] if draw.flag(0.3) else [0] * 4
+    attributes = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": pads, "count_include_pad": 1}
+    tensor = draw.b.node("AveragePool", [x.tensor], **attributes)
+    height, width = (
+        (side + pads[i] + pads[i + 2] - kernel) // stride + 1 for i, side in enumerate((x.height, x.width))
+    )
     return activation(draw, Map(tensor, x.channels, height, width))
+
+
+def trunc_block(draw: Draw, x: Map) -> Map:
+    """The mean of four pixels back on their own grid: its two low bits are dropped."""
+    if min(x.height, x.width) < 2:
+        return x
+    b, scale, bits, signed = draw.b, draw.scale(), draw.whole(2, 6), draw.flag()
+    y = b.quant(x.tensor, scale, bits, signed)
+    y = b.node("AveragePool", [y], kernel_shape=[2, 2], strides=[1, 1])
+    parameters = [scale / 4, 0, bits + 2, scale, bits]
+    mode = draw.one(["FLOOR", "CEIL", "ROUND"])
+    attributes = {"rounding_mode": mode, "signed": int(signed), "narrow": int(draw.flag(0.2))}
+    inputs = [y, *(b.constant(value) for value in parameters)]
+    tensor = b.node("Trunc", inputs, domain="qonnx.custom_op.general", **attributes)
+    return Map(tensor, x.channels, x.height - 1, x.width - 1)
+
+
+def channels_last_block(draw: Draw, x: Map) -> Map:
+    """There and back again, with a quantizer on the way."""
+    y = draw.b.known(draw.b.node("Transpose", [x.tensor], perm=[0, 2, 3, 1]), x.height, x.width, x.channels)
+    y = draw.b.known(draw.b.quant(y, draw.scale(), draw.whole(3, 8), True), x.height, x.width, x.channels)
+    return replace(x, tensor=draw.b.node("Transpose", [y], perm=[0, 3, 1, 2]))
 
 
 def fire_block(draw: Draw, x: Map) -> Map:
@@ -221,4 +285,6 @@ BLOCKS: tuple[Block, ...] = (
     batch_norm_block,
     requantize_block,
     per_channel_block,
+    trunc_block,
+    channels_last_block,
 )

@@ -101,8 +101,12 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             return Exact(x[0].integers @ x[1].integers, x[0].unit * x[1].unit)
         case "MaxPool":
             return max_pool(x[0], a)
+        case "Trunc":
+            return trunc(node.output[0], x, a, trace)
+        case "Transpose":
+            return Exact(x[0].integers.transpose(a["perm"]), x[0].unit)
         case "AveragePool":
-            views = list(windows(x[0].integers, a["kernel_shape"], a["strides"], [0] * 4, 0))
+            views = list(windows(x[0].integers, a["kernel_shape"], a["strides"], a.get("pads", [0] * 4), 0))
             return Exact(sum(views), x[0].unit / len(views))
         case "GlobalAveragePool":
             pixels = x[0].integers.shape[2] * x[0].integers.shape[3]
@@ -129,6 +133,8 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             return Exact.of(x[0].each(lambda v: max(Fraction(0), min(Fraction(1), alpha * v + beta))))
         case "Tanh":
             return Exact.of(x[0].each(tanh))
+        case "Sigmoid":
+            return Exact.of(x[0].each(lambda v: (1 + tanh(v / 2)) / 2))
     raise NotImplementedError(node.op_type)
 
 
@@ -149,13 +155,31 @@ def quant(name: str, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
     return Exact.of((integers - zero.fractions()) * scale.fractions())
 
 
+def trunc(name: str, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
+    """Opset 2: to the grid of `scale`, then to the coarser one of `output_scale`."""
+    value, scale, zero, _, output_scale, bits = x
+    grid = value.fractions() / scale.fractions() + zero.fractions()
+    trace.distance[name] = np.array([float(abs(2 * g - round(2 * g)) / 2) for g in grid.ravel()]).reshape(
+        grid.shape
+    )
+    width, ratio = int(bits.fractions().item()), output_scale.fractions() / scale.fractions()
+    low = -(2 ** (width - 1)) + a["narrow"] if a["signed"] else 0
+    high = 2 ** (width - 1) - 1 if a["signed"] else 2**width - 1 - a["narrow"]
+    mode = ROUND[a["rounding_mode"].decode()]
+    flat = [max(low, min(high, mode(round(g) / ratio))) for g in grid.ravel()]
+    integers = np.array([*flat, None], dtype=object)[:-1].reshape(grid.shape)
+    return Exact.of((integers - zero.fractions() / ratio) * output_scale.fractions())
+
+
 def windows(x: np.ndarray, kernel: list[int], stride: list[int], pads: list[int], fill: Any) -> Any:
     """For every place in the kernel, the pixels that are there in each window."""
-    x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])), constant_values=fill)
-    height, width = ((x.shape[i + 2] - kernel[i]) // stride[i] + 1 for i in range(2))
+    sides = [x.shape[i + 2] + pads[i] + pads[i + 2] for i in range(2)]
+    padded = np.full((*x.shape[:2], *sides), fill, dtype=object)  # np.pad would fill in integers of 64 bits
+    padded[:, :, pads[0] : sides[0] - pads[2], pads[1] : sides[1] - pads[3]] = x
+    height, width = ((sides[i] - kernel[i]) // stride[i] + 1 for i in range(2))
     for i in range(kernel[0]):
         for j in range(kernel[1]):
-            yield x[:, :, i :: stride[0], j :: stride[1]][:, :, :height, :width]
+            yield padded[:, :, i :: stride[0], j :: stride[1]][:, :, :height, :width]
 
 
 def convolution(x: list[Exact], a: dict[str, Any]) -> Exact:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from fireline.errors import FirelineError
+
+# What a system refuses, and the way out.
+SYSTEM_ERRORS = {
+    errno.ENOSPC: "make room, or name another place; for temporary files with TMPDIR",
+    errno.EDQUOT: "make room, or name another place; for temporary files with TMPDIR",
+    errno.EROFS: "name a place that can be written",
+    errno.EACCES: "name a place that you may write",
+    errno.EPERM: "name a place that you may write",
+    errno.EFBIG: "a limit on the size of files is in force: see ulimit -f",
+    errno.EMFILE: "too many open files: see ulimit -n",
+    errno.ENOMEM: "close other programs",
+}
 
 # Where each command lives, in the order of the main job.
 COMMANDS = {
@@ -19,6 +32,7 @@ COMMANDS = {
     "sweep": "sweep",
     "quantize": "learn",
     "export": "learn",
+    "inspect": "show",
     "plan": "hardware",
     "generate": "hardware",
     "csim": "hardware",
@@ -118,6 +132,18 @@ def main(args: list[str] | None = None) -> Any:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in SYSTEM_ERRORS:
+            raise
+        where = error.filename if isinstance(error.filename, str) else None
+        fail(FirelineError(f"{error.strerror}", node=where, hint=SYSTEM_ERRORS[error.errno]))
+    except MemoryError:
+        fail(FirelineError("out of memory", hint="close other programs, or use fewer images at a time"))
     except FirelineError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
-        sys.exit(error.exit_code)
+        fail(error)
+
+
+def fail(error: FirelineError) -> NoReturn:
+    """Say what is wrong and end."""
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    sys.exit(error.exit_code)

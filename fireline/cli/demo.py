@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fireline.cli.evaluate import print_evaluation, read_source
-from fireline.cli.hardware import load_graph, resource_lines
+from fireline.cli.hardware import load_lowered, resource_lines
 from fireline.cli.output import say
 from fireline.cli.reporting import report_run
 from fireline.cli.results import save_hardware
@@ -34,14 +34,14 @@ def demo(out: Path) -> None:
     tuning = one_phase(QUANTIZED_EPOCHS, learning_rate=1e-3)
     quantize(PRESET, out, data=DATA, bits=BITS, tuning=tuning)
     say(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
-    graph = load_graph(out)
-    plan = fireline.generate(graph, device=DEVICE, out=out / "project", force=True)
+    lowered = load_lowered(out)
+    plan = fireline.generate(lowered.graph, device=DEVICE, out=out / "project", force=True)
     save_hardware(out, plan, DEVICE, None, None)
     say("4/5  compile the C-simulation, run every engine on all test images")
     page = out / "report.html"
-    evaluation = report_run(out, graph, plan, read_source(graph, None, DATA, None), (), page)
+    evaluation = report_run(out, lowered, plan, read_source(lowered.graph, None, DATA, None), (), page)
     say("5/5  report\n")
-    print_evaluation(evaluation, graph)
+    print_evaluation(evaluation, lowered.graph)
     result = summary(plan)
     say(f"\n{DEVICE} at {plan.clock_mhz:g} MHz: {result.frames_per_second:,.0f} frames/s planned")
     for line in resource_lines(result):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from fireline.sim.verify import Verification
 
 BATCH = 8  # images that are in memory at once
-WITNESSES = ("brevitas", "qonnx", "csim")
+DEFAULT = ("brevitas", "qonnx", "csim")  # those of them that the model has
+WITNESSES = (*DEFAULT, "csim-checked", "csim-ap-int", "hls4ml")
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,6 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.images) if self.images is not None else len(self.data or ())
-
-    def image(self, index: int) -> Images:
-        """One image, (1, C, H, W)."""
-        if self.images is not None:
-            return self.images[index : index + 1]
-        assert self.data is not None
-        return self.data.read([index])
 
     def parts(self) -> Iterator[Images]:
         """The images, a few at a time."""
@@ -124,7 +118,7 @@ def evaluate(
         graph: lowered from `model`.
         model: a run folder, a QONNX file or a saved graph.
         source: the images.
-        names: of `WITNESSES`; none means all that the model has, "simulator" alone none of them.
+        names: of `WITNESSES`; none means those of `DEFAULT` that the model has, "simulator" alone none of them.
         project: the project to C-simulate; the run's own, or one made for the purpose, if None.
         observe: is shown the simulator's trace and the float trace (empty without a float network) of every part.
         jobs: processors to use; all if None.
@@ -138,7 +132,7 @@ def evaluate(
     from fireline.sim.verify import verify
 
     every = -(-len(source) // sample) if sample else 1
-    chosen = names or [name for name in WITNESSES if name != "brevitas" or is_run(model)]
+    chosen = names or [name for name in DEFAULT if name != "brevitas" or is_run(model)]
     floating = float_tracer(model) if is_run(model) and (source.data is not None or observe) else None
     jobs = jobs or processors()
     share = max(1, jobs // len({"simulator", *chosen}))  # of each engine, for they run at the same time
@@ -193,11 +187,20 @@ def engine(
             twin = load_twin(model)
             return engines.real_valued(graph, name, lambda images: brevitas_trace(twin, images))
         case "qonnx":
-            if model.suffix == ".npz":
-                raise FirelineError("a saved graph has no QONNX file to execute", node=str(model))
-            return engines.qonnx_executor(graph, model / "model.onnx" if model.is_dir() else model)
+            return engines.qonnx_executor(graph, qonnx_file(model))
+        case "hls4ml":
+            from fireline.sim.hls4ml_witness import hls4ml
+
+            return hls4ml(graph, qonnx_file(model))
         case _:
-            return engines.csim(graph, project or own_project(graph, model, scratch), jobs)
+            return engines.csim(graph, project or own_project(graph, model, scratch), jobs, name)
+
+
+def qonnx_file(model: Path) -> Path:
+    """The QONNX file that `model` is or holds."""
+    if model.suffix == ".npz":
+        raise FirelineError("a saved graph has no QONNX file to execute", node=str(model))
+    return model / "model.onnx" if model.is_dir() else model
 
 
 def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
@@ -208,6 +211,8 @@ def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
 
     if (model / "project").is_dir():
         return model / "project"
+    if (scratch / "project").is_dir():
+        return scratch / "project"
     write_project(simple_plan(graph, device("xcu250"), 300.0), scratch / "project")
     return scratch / "project"
 
@@ -230,17 +235,3 @@ def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
         f"{verification.images} images{''.join(samples)}; "
         f"{verification.mismatches} mismatches between the exact engines"
     )
-
-
-def explain_mismatch(evaluation: Evaluation, graph: Graph) -> str | None:
-    """Why the first differing integer is what it should be, and which pixels it depends on; None if none differs."""
-    from fireline.sim.explain import explain, image_region
-    from fireline.sim.integer import Simulator
-
-    first = next((e.first for e in evaluation.verification.engines if e.first), None)
-    if first is None:
-        return None
-    trace = Simulator(graph).trace(evaluation.source.image(first.image))
-    reason = explain(graph, trace, first.node, 0, first.channel, first.y, first.x)
-    index = next(i for i, node in enumerate(graph.nodes) if node.name == first.node)
-    return f"{first.node}: {reason}; depends on {image_region(graph, index, first.y, first.x)} of the image"

@@ -14,6 +14,7 @@ from fireline.cli.output import print_table, say, step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fireline.codegen.lower import Lowered
     from fireline.codegen.summary import Summary
     from fireline.graph import Graph
 
@@ -56,11 +57,16 @@ def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_graph(model: Path) -> Graph:
     """The integer graph behind a run folder, a QONNX file, or a saved graph (.npz)."""
-    from fireline.codegen.lower import lower
+    return load_lowered(model).graph
+
+
+def load_lowered(model: Path) -> Lowered:
+    """As `load_graph`, with the proofs of its requantizers; a saved graph has none."""
+    from fireline.codegen.lower import Lowered, lower_proved
     from fireline.graph import Graph
 
     file = model_file(model)
-    return Graph.load(file) if file.suffix == ".npz" else lower(file)
+    return Lowered(Graph.load(file), {}) if file.suffix == ".npz" else lower_proved(file)
 
 
 def model_file(model: Path) -> Path:

@@ -10,6 +10,7 @@ from fireline.cli.evaluate import Evaluation, Source, evaluate
 from fireline.cli.results import save_results
 
 if TYPE_CHECKING:
+    from fireline.codegen.lower import Lowered
     from fireline.codegen.plan import Plan
     from fireline.graph import Graph
     from fireline.sim.report_accuracy import Disagreement
@@ -19,7 +20,7 @@ SHOWN = 12  # images on which float and firmware disagree
 
 def report_run(
     run: Path,
-    graph: Graph,
+    lowered: Lowered,
     plan: Plan,
     source: Source,
     names: Sequence[str],
@@ -34,6 +35,7 @@ def report_run(
     from fireline.sim.report import Report, write_report
     from fireline.sim.statistics import Statistics
 
+    graph = lowered.graph
     statistics = Statistics(graph)
     evaluation = evaluate(graph, run, source, names, observe=statistics.update, jobs=jobs, sample=sample)
     accuracies, scores = evaluation.accuracies(graph), evaluation.scores(graph)
@@ -64,6 +66,7 @@ def report_run(
             statistics=statistics.nodes(),
             classes=data.classes if data else (),
             disagreements=disagreements(evaluation, graph, compared.differ[:SHOWN] if compared else ()),
+            proofs=lowered.proofs,
         ),
     )
     save_results(run, evaluation, graph)

@@ -1,12 +1,15 @@
-"""`fireline models` and `fireline devices`: what can be built, and for what."""
+"""`fireline models`, `devices` and `inspect`: what can be built, for what, and what became of it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import click
 
+from fireline.cli.hardware import MODEL, load_lowered
 from fireline.cli.output import print_table
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
@@ -55,3 +58,56 @@ def devices(as_json: bool) -> None:
         ["part", "LUT", "FF", "DSP", "BRAM36", "URAM", "boards"],
         [[p.name, p.lut, p.ff, p.dsp, p.bram36, p.uram, p.boards] for p in parts().values()],
     )
+
+
+@click.command()
+@MODEL
+@as_json
+def inspect(model: Path, as_json: bool) -> None:
+    """Show the integers of every node: type, range of its sums, and how its requantization was proved.
+
+    MODEL is a run folder or a QONNX file. Sums are held by the fewest bits that no image overflows; "saved" are bits
+    against a bound that knows the types alone. A rule equals exact rational arithmetic on both sides of every boundary.
+    """
+    rows = inspected(model)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    print_table(
+        ["node", "kind", "shape", "type", "sum, bits", "saved", "rule", "bits", "boundaries", "distance"],
+        [
+            (
+                *(row["name"], row["kind"], "x".join(map(str, row["shape"])), row["type"]),
+                *((row["sum"]["bits"], row["sum"]["saved"]) if row["sum"] else ("", "")),
+                *_rule_cells(row["rule"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _rule_cells(rule: dict[str, Any] | None) -> tuple[object, ...]:
+    if rule is None:
+        return ("",) * 4
+    distance = rule["distance"]
+    return rule["rule"], rule["bits"], rule["boundaries"], "" if distance is None else f"{distance:.2g}"
+
+
+def inspected(model: Path) -> list[dict[str, Any]]:
+    """What `fireline inspect --json` prints: one object for each node; "sum" and "rule" are null where it has none."""
+    from fireline.sim.ranges import ranges
+
+    lowered = load_lowered(model)
+    sums = {one.node: {**asdict(one), "saved": one.saved} for one in ranges(lowered.graph)}
+    proofs = {name: asdict(proof) for name, proof in lowered.proofs.items()}
+    return [
+        {
+            "name": node.name,
+            "kind": node.kind,
+            "shape": node.output.shape,
+            "type": str(node.output.type),
+            "sum": {key: value for key, value in sums.get(node.name, {}).items() if key != "node"} or None,
+            "rule": proofs.get(node.name),
+        }
+        for node in lowered.graph.nodes
+    ]

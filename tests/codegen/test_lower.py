@@ -296,6 +296,99 @@ GOOD |= {
 }
 
 
+def gemm(b: QonnxBuilder, x: str, **attributes: Any) -> str:
+    weight = b.quant(b.constant(b.random.normal(size=(5, 36) if attributes else (36, 5))), 0.25, 4, True)
+    bias = b.quant(b.constant(b.random.normal(size=5)), 2.0**-4, 8, True)
+    return b.node("Gemm", [b.node("Flatten", [relu4(b, b.conv(x, 2, 1))]), weight, bias], **attributes)
+
+
+def qcdq_bias(b: QonnxBuilder, x: str) -> str:
+    integers = b.constant(b.random.integers(-7, 8, (4, 2, 1, 1)), dtype=np.int8)
+    weight = b.node("DequantizeLinear", [integers, b.constant(0.5)])
+    bias = b.node(
+        "DequantizeLinear", [b.constant(b.random.integers(-900, 900, 4), dtype=np.int32), b.constant(2.0**-8)]
+    )
+    return qcdq(b, b.node("Conv", [x, weight, bias], kernel_shape=[1, 1]), 0.25, -2)
+
+
+def same_padding(b: QonnxBuilder, x: str, where: str) -> str:
+    weight = b.quant(b.constant(b.random.integers(-7, 8, (4, 2, 2, 4)) / 8), 0.125, 4, True)
+    x = b.node("Conv", [x, weight], kernel_shape=[2, 4], strides=[1, 3], auto_pad=where)
+    return b.node("MaxPool", [relu4(b, x)], kernel_shape=[2, 2], strides=[1, 1], auto_pad=where)
+
+
+GOOD |= {
+    "add of accumulators with offsets": lambda b, x: b.quant(
+        b.node(
+            "Add",
+            [
+                b.node("Add", [b.conv(x, 2, 3), b.constant(0.3125)]),
+                b.node("Add", [b.conv(x, 2, 3), b.constant(-2.75)]),
+            ],
+        ),
+        0.125,
+        6,
+        True,
+    ),
+    "per channel activations of a grouped convolution": lambda b, x: relu4(
+        b,
+        b.conv(
+            b.quant(b.conv(x, 2, 4), np.array([0.25, 0.5, 1, 0.25]).reshape(1, 4, 1, 1), 4), 4, 4, 3, groups=2
+        ),
+    ),
+    "gemm": gemm,
+    "gemm of a transposed matrix": lambda b, x: gemm(b, x, transB=1),
+    "qcdq with a bias of 32 bits": qcdq_bias,
+    "same padding, upper": lambda b, x: same_padding(b, x, "SAME_UPPER"),
+    "same padding, lower": lambda b, x: same_padding(b, x, "SAME_LOWER"),
+    "sigmoid of few bits": lambda b, x: b.quant(
+        b.node("Sigmoid", [b.quant(b.conv(x, 2, 3), 0.25, 5, True)]), 2.0**-4, 4
+    ),
+    "mean over the map": lambda b, x: b.node(
+        "ReduceMean", [relu4(b, x), b.constant([2, 3], dtype=np.int64)], keepdims=1
+    ),
+    "divided and negated": lambda b, x: b.quant(
+        b.node("Neg", [b.node("Div", [b.conv(x, 2, 3), b.constant(-0.5)])]), 0.25, 5, True
+    ),
+    "subtracted from a constant": lambda b, x: b.quant(
+        b.node("Sub", [b.constant(0.75), b.conv(x, 2, 3)]), 0.125, 5, True
+    ),
+    "what changes nothing": lambda b, x: relu4(b, b.node("Dropout", [b.node("Identity", [b.conv(x, 2, 3)])])),
+    "integer quantizer by its new name": lambda b, x: b.node(
+        "IntQuant",
+        [x, b.constant(0.5), b.constant(0.0), b.constant(4.0)],
+        domain="qonnx.custom_op.general",
+        signed=1,
+        narrow=0,
+        rounding_mode="ROUND",
+    ),
+    "finn's name of the domain": lambda b, x: b.node(
+        "Quant",
+        [x, b.constant(0.5), b.constant(0.0), b.constant(4.0)],
+        domain="finn.custom_op.general",
+        signed=1,
+        narrow=0,
+        rounding_mode="ROUND",
+    ),
+}
+
+
+def test_a_file_as_qkeras_and_tf2onnx_make_it(tmp_path: Path) -> None:
+    """Channels last outside and first inside, biases and batch norms as nodes of their own, a reshape, a matrix."""
+    b = QonnxBuilder((8, 7, 3), seed=4)
+    x = b.node("Transpose", [b.quant("input", 1.0)], perm=[0, 3, 1, 2])
+    weight = b.quant(b.constant(b.random.normal(size=(4, 3, 3, 3)) / 4), 2.0**-4, 6, True)
+    x = b.node("Conv", [x, weight], kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
+    bias = b.quant(b.constant(b.random.normal(size=(1, 4, 1, 1)) * 9), 0.5, 8, True)
+    x = b.node("Add", [x, bias])
+    x = b.node("BatchNormalization", [x, *(b.constant(v) for v in np.full((4, 4), [[0.5], [1], [2], [1]]))])
+    x = b.node("Transpose", [b.quant(b.relu(x), 4.0, 5)], perm=[0, 2, 3, 1])
+    x = b.node("Reshape", [x, b.constant([-1, 64], dtype=np.int64)])
+    x = b.node("MatMul", [x, b.quant(b.constant(b.random.normal(size=(64, 5))), 0.25, 4, True)])
+    x = b.node("Add", [x, b.quant(b.constant(b.random.normal(size=5) * 20), 1.0, 8, True)])
+    check(b.save(b.quant(x, 8.0, 8, True), tmp_path))
+
+
 def test_channels_last_from_the_input_on(tmp_path: Path) -> None:
     b = QonnxBuilder((6, 5, 2))
     x = b.node("Transpose", [b.quant("input", 1.0)], perm=[0, 3, 1, 2])
@@ -310,6 +403,15 @@ def test_trunc_of_opset_2(tmp_path: Path) -> None:
     x = b.quant(b.conv(b.pixels(), 2, 3), 0.125, 8, True)
     path = b.save(trunc(b, x, 0.125, 0, 8, 1.0, 4, rounding_mode="CEIL", signed=1, narrow=1), tmp_path)
     check(path)
+
+
+def test_trunc_of_opset_2_with_a_zero_point(tmp_path: Path) -> None:
+    b = QonnxBuilder((2, 6, 6))
+    x = b.quant(b.conv(b.pixels(), 2, 3), 0.125, 6, False, zero_point=40.0)
+    x = trunc(b, x, 0.125, 40.0, 6, 0.5, 4, rounding_mode="FLOOR", signed=0, narrow=0)
+    # Behind the Trunc the zero point shows in the padding.
+    graph, _ = check(b.save(b.conv(x, 3, 2, 3, 1, 1), tmp_path))
+    assert [node.output.zero_point for node in graph.nodes if node.output.type.bits == 4] == [10]
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -370,6 +472,10 @@ BAD: dict[str, tuple[Callable[[QonnxBuilder, str], str], str]] = {
     "an attribute of another kind": (
         lambda b, x: b.node("MaxPool", [x], kernel_shape="3x3"),
         r"attribute kernel_shape is b'3x3', integers expected",
+    ),
+    "every unsupported node at once": (
+        lambda b, x: b.node("Erf", [b.node("Softmax", [b.node("Cos", [b.node("Erf", [x])])])]),
+        r"unsupported: Erf Erf_t\d+, Cos Cos_t\d+, Softmax Softmax_t\d+, Erf Erf_t\d+ \(see docs",
     ),
     "a missing input": (lambda b, x: b.node("Add", [x]), "1 inputs where 2 belong"),
     "weights of other channels": (lambda b, x: b.conv(x, 3, 4), r"do not fit 2 channels"),

@@ -230,3 +230,43 @@ def test_a_typical_sum_needs_a_dozen_bits() -> None:
     found = solve_sum([one], mult, (IntType(8, False), IntType(8, True)), Quantizer(0, 255), (0, 255))
     assert found is not None
     assert max(mult) > 1 << 20 and max(found.mult) < 1 << 18
+
+
+def test_a_proof_says_what_was_chosen() -> None:
+    plain = Quantizer(0, 255)
+    shift = solve([channel(Fraction(1, 64), Fraction(0))], plain, (-5000, 5000), IntType(14, True)).proof
+    assert (shift.rule, shift.bits, shift.boundaries, shift.distance) == ("shift", 1, 0, 0.0)
+    # 1/3 of -30 to 30: ten steps above zero, each checked on both sides.
+    third = solve([channel(Fraction(1, 3), Fraction(0))], plain, (-30, 30), ACC)
+    assert isinstance(third.rule, Requantize)
+    assert (third.proof.rule, third.proof.boundaries) == ("multiplier", 10)
+    assert third.proof.bits == int(third.rule.mult[0]).bit_length()
+    line = [
+        (n * int(third.rule.mult[0]) + int(third.rule.add[0])) / 2 ** int(third.rule.shift[0])
+        for n in (2, 29)
+    ]
+    assert third.proof.distance == pytest.approx(max(abs(line[0] - 2 / 3), abs(line[1] - 29 / 3)))
+    curved = Channel(Fraction(1), Fraction(0), -inf, inf, Fraction(1), 0, (Leaky((Fraction(1, 2),)),))
+    assert solve([curved], Quantizer(-8, 7), (-30, 30), ACC).proof.distance is None
+
+
+def test_the_distance_of_a_sum_is_that_of_its_farthest_pair() -> None:
+    from fireline.fixed import common_scale
+
+    exact = [Fraction(float(np.float32(s))) for s in (0.0437, 0.0171, 0.0313)]
+    step = common_scale(exact[0], exact[1])
+    types = (IntType(4, False), IntType(4, True))
+    one = Channel(step, Fraction(0), -inf, inf, exact[2], 0)
+    found = solve_sum([one], (int(exact[0] / step), int(exact[1] / step)), types, Quantizer(0, 15), (0, 15))
+    assert found is not None and isinstance(found.solution.rule, Requantize)
+    rule, proof = found.solution.rule, found.solution.proof
+    gaps = []
+    for x in range(16):
+        for y in range(-8, 8):
+            real = (exact[0] * x + exact[1] * y) / exact[2]
+            acc = found.mult[0] * x + found.mult[1] * y
+            line = Fraction(acc + int(rule.add[0]), 1 << int(rule.shift[0]))
+            gaps += [abs(line - real)] if 0 < real < 15 else []
+    assert (proof.rule, proof.boundaries) == ("multiplier", 256)
+    assert proof.distance == pytest.approx(float(max(gaps)))
+    assert proof.bits == max(found.mult).bit_length()

@@ -1,6 +1,7 @@
 """A user's mistakes: one clear line, an exit status other than zero, nothing half-written, no traceback."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from fireline.cli import main
-from fireline.graph import Node
+from fireline.codegen.lower import lower
+from fireline.graph import Conv2d
 from tests.qonnx_models import QonnxBuilder, fire_model
+from tests.random_networks import random_model
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
@@ -203,27 +206,37 @@ def test_quiet_prints_nothing_and_junit_says_all(capsys: pytest.CaptureFixture[s
     assert "qonnx equals simulator" in report.read_text()
 
 
-def test_a_mismatch_is_explained_and_fails(
+def test_a_broken_project_is_explained_and_fails(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fireline.sim import engines
-
-    exact = engines.decode
-
-    def broken(node: Node, real: np.ndarray) -> np.ndarray:
-        values = exact(node, real).copy()
-        if node.kind == "maxpool2d":
-            values[0, 2, 1, 1] += 1
-        return values
-
-    monkeypatch.setattr(engines, "decode", broken)
-    np.save(tmp_path / "x.npy", np.full((1, 3, 11, 11), 200, np.uint8))
-    args = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--engine", "qonnx"]
-    status, _, stderr = run(capsys, *args)
+    monkeypatch.setenv("CXXFLAGS", "-O0")
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 11, 11)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    model, project = fire_model(tmp_path), tmp_path / "project"
+    assert run(capsys, "generate", model, "--device", "xc7z020", "--out", project)[0] == 0
+    graph = lower(model)
+    conv = next(node for node in graph.nodes if isinstance(node, Conv2d))
+    header = project / "src" / "weights" / f"{conv.name}.h"
+    right = header.read_text()
+    header.write_text(
+        re.sub(r"(bias\[.*\{)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) + 4000}", right, count=1, flags=re.DOTALL)
+    )
+    assert header.read_text() != right
+    report = tmp_path / "junit.xml"
+    args = ["verify", model, "--inputs", tmp_path / "x.npy", "--project", project, "--engine", "csim"]
+    status, stdout, stderr = run(capsys, *args, "--junit", report, "--json")
     assert status == 1
-    assert "channel 2, pixel (1, 1): expected" in stderr
-    assert "largest of [" in stderr
-    assert "of the image" in stderr
+    assert stderr.count("\n") == 1
+    first = json.loads(stdout)["engines"]["csim"]["first"]
+    value = int(graph.trace(images)[conv.name][first["image"], first["channel"], first["y"], first["x"]])
+    assert (first["node"], first["expected"]) == (conv.name, value) and first["got"] != value
+    # conv1 is 3x3 with stride 2 and padding 1: what its first pixel sees.
+    assert (first["y"], first["x"], first["region"]) == (0, 0, "rows 0 to 1, columns 0 to 1")
+    assert first["expression"].startswith("bias ") and first["expression"].endswith(f"= {value}")
+    for text in (stderr, report.read_text()):
+        assert f"node {conv.name}, image {first['image']}, channel {first['channel']}, pixel (0, 0)" in text
+        assert f"expected {value}, got {first['got']}; bias " in text
+        assert "from rows 0 to 1, columns 0 to 1 of the image" in text
 
 
 def test_a_network_without_weights_is_quantized_untrained(
@@ -259,3 +272,47 @@ def test_a_run_that_is_not_quantized(capsys: pytest.CaptureFixture[str], tmp_pat
     status, _, stderr = run(capsys, "generate", tmp_path)
     assert status == 2
     assert "nothing is quantized in this run (fireline quantize)" in stderr
+
+
+def test_inspect_tells_ranges_and_proofs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = random_model(tmp_path, 1003, power_of_two=False)
+    status, stdout, _ = run(capsys, "inspect", model, "--json")
+    assert status == 0
+    rows = json.loads(stdout)
+    assert all(row["sum"]["bits"] <= row["sum"]["naive_bits"] for row in rows if row["sum"])
+    assert {row["rule"]["rule"] for row in rows if row["rule"]} == {"multiplier", "shift"}
+    assert all(
+        row["rule"]["boundaries"] > 0 for row in rows if row["rule"] and row["rule"]["rule"] != "shift"
+    )
+    status, stdout, _ = run(capsys, "inspect", model)
+    assert status == 0
+    assert all(row["name"] in stdout for row in rows)
+    assert "multiplier" in stdout
+
+
+def test_the_builds_of_the_c_simulation_are_engines(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXXFLAGS", "-O0")
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 11, 11)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", images)
+    args = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--json"]
+    status, stdout, _ = run(capsys, *args, "--engine", "csim-checked")
+    assert status == 0
+    engines = json.loads(stdout)["engines"]
+    assert set(engines) == {"simulator", "csim-checked"}
+    assert engines["csim-checked"]["values"] == engines["simulator"]["values"]
+
+
+def test_engines_that_need_hls4ml_name_the_way_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fireline.sim.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("fireline.sim.hls4ml_witness.available", lambda python: False)
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 11, 11), np.uint8))
+    model = fire_model(tmp_path)
+    for engine in ("csim-ap-int", "hls4ml"):
+        status, _, stderr = run(capsys, "verify", model, "--inputs", tmp_path / "x.npy", "--engine", engine)
+        assert status == 2
+        assert "pip install hls4ml==1.3.0" in stderr
+        assert stderr.count("\n") == 1

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from fireline import files
 from fireline.errors import FirelineError
 from fireline.files import new_folder, write_whole
 
@@ -56,6 +57,7 @@ def test_the_old_folder_stays_whole_when_the_new_one_cannot_take_its_place(
             raise OSError(28, "No space left on device")
         replace(source, target)
 
+    monkeypatch.setattr(files, "_swapped", lambda new, path: False)  # a system that cannot exchange folders
     monkeypatch.setattr(os, "replace", failing)
     with (
         pytest.raises(FirelineError, match="No space left on device"),

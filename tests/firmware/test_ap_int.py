@@ -6,11 +6,12 @@ The ap_int headers are those that hls4ml carries; without hls4ml these tests are
 from __future__ import annotations
 
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from fireline.errors import FirelineError
+from fireline.sim import engines
 from tests.firmware.harness import drawn, project, run, unity
 from tests.firmware.test_conv2d import convolutions
 from tests.firmware.test_joins import joins
@@ -53,10 +54,10 @@ struct ap_axiu {
 
 @pytest.fixture(scope="module")
 def ap_types() -> Path:
-    spec = find_spec("hls4ml")
-    if spec is None or spec.origin is None:
+    try:
+        return engines.ap_types()
+    except FirelineError:
         pytest.skip("hls4ml is not installed")
-    return Path(spec.origin).parent / "templates" / "vivado" / "ap_types"
 
 
 @pytest.mark.parametrize("graph", [fire_network(7, bits=4), convolutions(3), joins()], ids=lambda g: g.name)

@@ -27,10 +27,15 @@ def noise(count: int = 6, config: SqueezeNet = TINY) -> ImageSet:
 
 
 def tiny_twin(bits: str = "w8a8", **changes: object) -> tuple[Network, Network]:
+    """`twin_of` the tiny network with some `changes`."""
+    return twin_of(replace(TINY, **changes), bits)  # type: ignore[arg-type]
+
+
+def twin_of(config: SqueezeNet, bits: str) -> tuple[Network, Network]:
     """A float network with random weights and biases, folded, and its calibrated twin."""
     import torch
 
-    network = float_network(replace(TINY, **changes), seed=1)  # type: ignore[arg-type]
+    network = float_network(config, seed=1)
     with torch.no_grad():
         generator = torch.Generator().manual_seed(2)
         for name, value in network.named_parameters():

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from fireline.codegen.lower import lower
+from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph
 from fireline.sim.engines import Engine, simulator
 from fireline.sim.explain import explain, image_region
 from fireline.sim.junit import junit
-from fireline.sim.ranges import ranges
+from fireline.sim.ranges import naive_accumulator, ranges
 from fireline.sim.verify import verify
-from tests.graphs import fire_network, random_pixels
+from tests.graphs import Builder, fire_network, random_pixels
 from tests.random_networks import random_model
 
 
@@ -58,6 +59,22 @@ def test_ranges_hold_the_sums_and_save_bits() -> None:
         assert one.saved >= 0
         assert (1 << one.bits) > one.high - one.low >= (1 << (one.bits - 2)) - 1, one
     assert sum(one.saved for one in ranges(graph)) > 0
+
+
+def test_naive_accumulator_holds_the_derived_one() -> None:
+    graph = fire_network()
+    for node in graph.nodes:
+        if isinstance(node, Conv2d):
+            naive = naive_accumulator(node, graph.nodes[node.inputs[0]].output.type)
+            assert naive.min <= node.accumulator.min and node.accumulator.max <= naive.max
+
+
+def test_naive_accumulator_by_hand() -> None:
+    b = Builder((4, 3, 3), 0, bits=4)
+    node = b.nodes[b.conv(0, 2, (3, 3))]
+    assert isinstance(node, Conv2d)
+    # 36 products of uint8 and int4: -8 * 255 * 36 to 7 * 255 * 36, and a bias of at most 200.
+    assert naive_accumulator(node, IntType(8, signed=False)) == IntType(18, signed=True)
 
 
 def test_junit_counts_failures() -> None:

@@ -1,12 +1,13 @@
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fireline.cli import main
 from fireline.codegen.lower import lower
 from fireline.errors import FirelineError
-from fireline.sim.engines import simulator
 from fireline.sim.hls4ml_witness import available, hls4ml
-from fireline.sim.verify import verify
 from tests.graphs import random_pixels
 from tests.qonnx_models import QonnxBuilder
 
@@ -30,10 +31,19 @@ def test_without_hls4ml_the_way_out_is_named(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.slow
 @pytest.mark.skipif(not available(), reason="hls4ml is not installed")
-def test_hls4ml_is_a_witness(tmp_path: Path) -> None:
+def test_hls4ml_and_ap_int_are_witnesses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = plain_model(tmp_path)
-    graph = lower(path)
-    verify(graph, simulator(graph), [hls4ml(graph, path)], [random_pixels(graph, 4)]).require_exact()
+    np.save(tmp_path / "x.npy", random_pixels(lower(path), 4))
+    engines = ["--engine", "hls4ml", "--engine", "csim-ap-int", "--engine", "qonnx"]
+    main(["verify", str(path), "--inputs", str(tmp_path / "x.npy"), "--json", *engines])
+    result = json.loads(capsys.readouterr().out)["engines"]
+    assert {name: one["mismatches"] for name, one in result.items()} == {
+        "simulator": 0,
+        "hls4ml": 0,
+        "csim-ap-int": 0,
+        "qonnx": 0,
+    }
+    assert result["hls4ml"]["tensors"] == 1 and result["hls4ml"]["values"] == 4 * 5 * 4 * 4
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -5,8 +6,20 @@ import pytest
 
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, frozen_array, shift_half_even
-from fireline.graph import Add, Concat, Conv2d, GlobalAvgPool2d, Graph, MaxPool2d, Requantize, Rescale, Tensor
-from fireline.sim.integer import Simulator
+from fireline.graph import (
+    Add,
+    Concat,
+    Conv2d,
+    GlobalAvgPool2d,
+    Graph,
+    Input,
+    Lookup,
+    MaxPool2d,
+    Requantize,
+    Rescale,
+    Tensor,
+)
+from fireline.sim.integer import Simulator, quantize
 from tests.graphs import Builder, fire_network, random_pixels
 
 
@@ -28,6 +41,10 @@ def plain(graph: Graph, images: np.ndarray) -> dict[str, np.ndarray]:
                 result = clamp(x[0] * node.mult[0] + x[1] * node.mult[1], node.requantize)
             case Rescale():
                 result = clamp(x[0], node.requantize)
+            case Lookup():
+                lowest = graph.nodes[node.inputs[0]].output.type.min
+                rows = np.broadcast_to(node.table, (node.output.shape[0], node.table.shape[1]))
+                result = np.stack([row[x[0][:, c] - lowest] for c, row in enumerate(rows)], axis=1)
         values.append(result)
     return {node.name: value for node, value in zip(graph.nodes, values, strict=True)}
 
@@ -89,10 +106,12 @@ def test_groups_and_strides() -> None:
     assert np.array_equal(graph.simulate(images), plain(graph, images)[graph.output.name])
 
 
-@pytest.mark.parametrize(("mult", "shift"), [(1234567, 21), (987654321987654, 50), (1, 0)])
+@pytest.mark.parametrize(("mult", "shift"), [(1234567, 21), (987654321987654, 50), (1, 0), (1 << 52, 53)])
 def test_a_multiplier_is_exact(mult: int, shift: int) -> None:
     b = Builder((3, 4, 4), seed=0)
-    rule = Requantize(frozen_array([mult]), frozen_array([-98765]), frozen_array([shift]), 0, 255)
+    # Beside half of the last bit: what is added decides.
+    add = -98765 if shift < 50 else (1 << shift >> 1) - 7
+    rule = Requantize(frozen_array([mult]), frozen_array([add]), frozen_array([shift]), 0, 255)
     b.nodes.append(Rescale("rescale", None, (0,), Tensor((3, 4, 4), IntType(8, False), (Fraction(1),)), rule))
     graph = b.graph()
     images = random_pixels(graph, 4)
@@ -104,3 +123,49 @@ def test_a_convolution_over_53_bits_is_refused() -> None:
     b.conv(b.conv(0, 8), 8)
     with pytest.raises(FirelineError, match="over 53 bits"):
         Simulator(b.graph())
+
+
+def test_the_input_is_rounded_and_clamped() -> None:
+    def entered(
+        values: list[float], dtype: type, scale: Fraction, type: IntType, zero_point: int
+    ) -> list[int]:
+        node = Input("input", "input", Tensor((1, 1, len(values)), type, (scale,), zero_point))
+        return quantize(node, np.array(values, dtype=dtype).reshape(1, 1, 1, -1)).ravel().tolist()
+
+    half = Fraction(1, 2)
+    assert entered([0, 3, 254, 255], np.uint8, Fraction(1), IntType(8, False), 2) == [2, 5, 255, 255]
+    assert entered([-9, 0, 3, 9], np.int64, Fraction(1), IntType(4, True), -3) == [-8, -3, 0, 6]
+    assert entered([-9, 0.25, 0.75, 1.2, 9], np.float32, half, IntType(3, True), 0) == [-4, 0, 2, 2, 3]
+    assert entered([-9, 0.25, 0.75, 1.2, 9], np.float32, half, IntType(3, False), 1) == [0, 1, 3, 3, 7]
+
+
+def test_sums_over_24_bits_keep_their_last_bit() -> None:
+    b = Builder((16, 5, 5), seed=0, bits=12)
+    b.conv(0, 3, (3, 3))
+    conv = b.nodes[-1]
+    assert isinstance(conv, Conv2d)
+    odd = frozen_array(conv.weight | 1)
+    accumulator = IntType(40, True)
+    output = Tensor(conv.output.shape, accumulator, conv.output.scale)
+    b.nodes[-1] = replace(conv, weight=abs(odd), requantize=None, accumulator=accumulator, output=output)
+    graph = b.graph()
+    images = np.random.default_rng(0).integers(200, 256, (2, 16, 5, 5))
+    got = graph.simulate(images)
+    assert got.max() > 1 << 24
+    assert np.array_equal(got, plain(graph, images)["conv1"])
+
+
+def test_every_side_of_windows_and_rows_of_tables() -> None:
+    b = Builder((4, 9, 7), seed=5, bits=6)
+    x = b.conv(b.rescale(0), 4, (3, 4), (1, 1), (2, 1, 2, 1))
+    x = b.maxpool(x, (2, 3), (1, 2), (1, 0, 1, 2))
+    table = frozen_array(np.random.default_rng(0).integers(-9, 9, (4, 64)))
+    shape = b.nodes[x].output.shape
+    b.nodes.append(
+        Lookup("lookup", None, (x,), Tensor(shape, IntType(5, True), b.nodes[x].output.scale), table)
+    )
+    graph = b.graph()
+    images = random_pixels(graph, 2)
+    expected, got = plain(graph, images), graph.trace(images)
+    for name in expected:
+        assert np.array_equal(expected[name], got[name]), name

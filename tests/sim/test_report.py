@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fireline.codegen.folding import plan_for
+from fireline.codegen.lower import lower_proved
 from fireline.errors import FirelineError
 from fireline.graph import Graph
 from fireline.sim.accuracy import agreement, engine_accuracy, predictions, scores
@@ -17,6 +18,7 @@ from fireline.sim.report_accuracy import Disagreement
 from fireline.sim.statistics import Statistics
 from fireline.sim.verify import verify
 from tests.graphs import fire_network, random_pixels
+from tests.random_networks import random_model
 
 HOSTILE = '<script>alert("x")</script>&amp;\'" onload=1 {{ 7 * 7 }}'
 
@@ -179,3 +181,12 @@ def test_scores_fit_the_report() -> None:
     images = random_pixels(graph, 4)
     firmware = engine_accuracy("simulator", scores(graph, graph.simulate(images)), np.array([0, 1, 2, 3]))
     assert "4" in text_of(page_of(Report("network", graph, engines=(firmware,))))
+
+
+def test_the_proofs_are_told(tmp_path: Path) -> None:
+    lowered = lower_proved(random_model(tmp_path, 1003, power_of_two=False))
+    report = Report(title="x", graph=lowered.graph, proofs=lowered.proofs)
+    told = text_of(page_of(report))
+    boundaries = max(proof.boundaries for proof in lowered.proofs.values())
+    assert "Boundaries checked" in told and f" {boundaries:,} " in told and " multiplier " in told
+    assert "no proof is at hand" in text_of(page_of(replace(report, proofs={})))

@@ -1,6 +1,7 @@
 import base64
 import io
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from fireline.codegen.devices import device
 from fireline.codegen.folding import plan_for
+from fireline.codegen.lower import lower_proved
 from fireline.codegen.simple_folding import simple_plan
 from fireline.codegen.summary import summary
 from fireline.fixed import IntType
@@ -19,10 +21,11 @@ from fireline.sim.report_format import bits, count, decibel, duration, listing, 
 from fireline.sim.report_hardware import layer_memories, resource_bars
 from fireline.sim.report_memory_map import SQUARE, memory_map
 from fireline.sim.report_pipeline import pipeline
-from fireline.sim.report_ranges import activations, cut_off, span
+from fireline.sim.report_ranges import activations, cut_off, rules, span
 from fireline.sim.report_timeline import timeline
 from fireline.sim.statistics import Statistics
 from tests.graphs import Builder, fire_network, random_pixels
+from tests.random_networks import random_model
 
 
 def complex_bypass() -> Graph:
@@ -183,3 +186,14 @@ def test_numbers() -> None:
     ]
     assert listing(["a"]) == "a" and listing(["a", "b", "c"]) == "a, b and c"
     assert plural(1, "image") == "1 image" and plural(2000, "image") == "2,000 images"
+
+
+def test_the_proof_of_every_requantizer_is_a_row(tmp_path: Path) -> None:
+    lowered = lower_proved(random_model(tmp_path, 1003, power_of_two=False))
+    rows = rules(lowered.graph, lowered.proofs)
+    assert [row.node for row in rows] == [n.name for n in lowered.graph.nodes if n.name in lowered.proofs]
+    assert {row.rule for row in rows} <= {"shift", "multiplier", "thresholds", "table"}
+    for row, proof in zip(rows, (lowered.proofs[row.node] for row in rows), strict=True):
+        assert row.boundaries == (f"{proof.boundaries:,}" if proof.boundaries else "")
+        assert (row.distance == "") == (proof.distance is None)
+    assert rules(lowered.graph, {}) == []

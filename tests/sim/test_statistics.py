@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from fireline.errors import FirelineError
-from fireline.fixed import IntType
-from fireline.graph import Conv2d, Graph
+from fireline.graph import Graph
 from fireline.sim.integer import Simulator, batches
-from fireline.sim.statistics import NodeStatistics, Statistics, clamp_of, decibels, naive_accumulator
+from fireline.sim.statistics import NodeStatistics, Statistics, clamp_of, decibels
 from tests.graphs import Builder, fire_network, random_pixels
 
 
@@ -71,19 +70,3 @@ def test_float_activations_of_another_shape_are_refused() -> None:
         Statistics(graph).update(
             {"pixels": np.zeros((1, 1, 2, 2), np.int64)}, {"pixels": np.zeros((1, 5), np.float32)}
         )
-
-
-def test_naive_accumulator_holds_the_derived_one() -> None:
-    graph = fire_network()
-    for node in graph.nodes:
-        if isinstance(node, Conv2d):
-            naive = naive_accumulator(node, graph.nodes[node.inputs[0]].output.type)
-            assert naive.min <= node.accumulator.min and node.accumulator.max <= naive.max
-
-
-def test_naive_accumulator_by_hand() -> None:
-    b = Builder((4, 3, 3), 0, bits=4)
-    node = b.nodes[b.conv(0, 2, (3, 3))]
-    assert isinstance(node, Conv2d)
-    # 36 products of uint8 and int4: -8 * 255 * 36 to 7 * 255 * 36, and a bias of at most 200.
-    assert naive_accumulator(node, IntType(8, signed=False)) == IntType(18, signed=True)
