@@ -21,11 +21,15 @@ from fireline.codegen.emit_data import element
 from fireline.errors import FirelineError, MismatchError
 from fireline.fixed import IntType
 from fireline.graph import Graph
+from fireline.sim.dataflow import DeadlockError
 from fireline.sim.integer import quantize
 
 Integers = npt.NDArray[np.int64]
 
 MISMATCH = 1  # exit status of a test bench that found one
+
+# The C-simulation with processes side by side and streams of exactly their depth.
+BOUNDED = "-DFL_BOUNDED"
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,14 @@ class Tensor:
         return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).astype(np.int64)
 
 
-def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
+def build(project: Path, flags: str = "", jobs: int | None = None, folder: str = "build") -> Build:
     """Compile the C-simulation of `project` with make and g++; what is up to date is not compiled again.
 
     Args:
         project: a folder that `write_project` wrote.
         flags: further compiler flags, such as -DFL_CHECKED.
         jobs: compilers at a time; one for each processor if None.
+        folder: where in the project to build it.
 
     Raises:
         FirelineError: there is no project, no make or g++, or the compilation fails.
@@ -92,11 +97,12 @@ def build(project: Path, flags: str = "", jobs: int | None = None) -> Build:
         f"-j{jobs or os.cpu_count() or 1}",
         "build",
         f"FLAGS={flags}",
+        f"BUILD={folder}",
     ]
     status, output = _run(command)
     if status:
         raise FirelineError(_first_error(output), node=str(project), hint="is g++ installed?")
-    return Build(project / "build" / "csim", time.monotonic() - start)
+    return Build(project / folder / "csim", time.monotonic() - start)
 
 
 def self_check(project: Path, every_stream: bool = False) -> str:
@@ -106,15 +112,51 @@ def self_check(project: Path, every_stream: bool = False) -> str:
         MismatchError: the C-simulation differs from the golden data; the message is the first difference.
         FirelineError: it cannot be built or run.
     """
-    executable = build(project).executable
     arguments = ["--streams"] if every_stream else []
+    return _self_check(project, build(project).executable, arguments)[-1]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Cycles of the bounded C-simulation, as `sim.dataflow.Timing` counts them, and its test bench's summary."""
+
+    latency: int
+    interval: int
+    summary: str
+
+
+def bounded(project: Path, depths: Mapping[str, int] | None = None, every_stream: bool = False) -> Bounded:
+    """As `self_check`, with processes side by side and streams of exactly their depth (firmware's `bounded.h`).
+
+    Args:
+        project: a folder that `write_project` wrote.
+        depths: tokens that streams hold, by name, instead of what the project says.
+        every_stream: compare every tensor between the layers, too.
+
+    Raises:
+        DeadlockError: the streams are too shallow; the message names those between which nothing moves.
+        MismatchError, FirelineError: as for `self_check`.
+    """
+    arguments = ["--streams"] if every_stream else []
+    for name, depth in (depths or {}).items():
+        arguments += ["--depth", f"{name}={depth}"]
+    executable = build(project, BOUNDED, folder="build/bounded").executable
+    cycles, summary = _self_check(project, executable, arguments)[-2:]
+    latency, interval = (int(number) for number in re.findall(r"(\d+) cycles", cycles))
+    return Bounded(latency, interval, summary)
+
+
+def _self_check(project: Path, executable: Path, arguments: list[str]) -> list[str]:
+    """What a test bench prints, by line."""
     status, output = _run([str(executable.resolve()), *arguments], cwd=project)
     lines = output.strip().splitlines() or ["the test bench says nothing"]
     if status == MISMATCH:
         raise MismatchError(lines[0])
+    if status and lines[0].startswith("deadlock: "):
+        raise DeadlockError(lines[0].removeprefix("deadlock: "), hint="make one of the full streams deeper")
     if status:
         raise FirelineError(lines[0], node=str(project))
-    return lines[-1]
+    return lines
 
 
 def run(project: Path, integers: npt.ArrayLike, jobs: int = 1) -> Integers:

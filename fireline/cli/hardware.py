@@ -199,12 +199,34 @@ def generate(
 
 @click.command()
 @click.argument("project", type=click.Path(path_type=Path))
-def csim(project: Path) -> None:
+@click.option("--streams", is_flag=True, help="Compare every tensor between the layers, too.")
+@click.option(
+    "--bounded", is_flag=True, help="Run processes side by side, with streams of exactly their depth."
+)
+@click.option(
+    "--depth", "depths", multiple=True, metavar="STREAM=TOKENS", help="With --bounded: try another depth."
+)
+def csim(project: Path, streams: bool, bounded: bool, depths: tuple[str, ...]) -> None:
     """Build and run a project's self-checking test bench.
 
-    PROJECT is a project folder, or a run folder that holds one.
+    PROJECT is a project folder, or a run folder that holds one. `--bounded` finds deadlocks, names the streams, and
+    counts cycles.
     """
     from fireline.sim import csim as runner
 
     project = project / "project" if (project / "project").is_dir() else project
-    say(runner.self_check(project))
+    if not bounded and not depths:
+        say(runner.self_check(project, streams))
+        return
+    result = runner.bounded(project, dict(map(_depth, depths)), streams)
+    say(result.summary)
+    say(f"latency {result.latency:,} cycles, initiation interval {result.interval:,} cycles")
+
+
+def _depth(text: str) -> tuple[str, int]:
+    from fireline.errors import FirelineError
+
+    name, _, tokens = text.partition("=")
+    if not tokens.isdecimal() or int(tokens) < 1:
+        raise FirelineError(f"--depth {text!r} is no STREAM=TOKENS", hint="--depth fire2_expand1x1.out=64")
+    return name, int(tokens)

@@ -38,16 +38,16 @@ void fire(Stream<Token<typename L::Squeeze::Input, L::Squeeze::kSimd>>& input,
     FL_STREAM(L::kConcat1x1Depth, joined1x1, A::Name(), ".out", Token<typename L::Output, L::kLanes>);
     FL_STREAM(L::kConcat3x3Depth, joined3x3, B::Name(), ".out", Token<typename L::Output, L::kLanes>);
 
-    mvu<S, SqueezeRule>(input, squeezed, squeeze_rom, squeeze_bias);
-    fork<kSqueezed / S::kPe>(squeezed, squeezed1x1, squeezed3x3);
-    resize<kSqueezed>(squeezed1x1, resized1x1);
-    mvu<A, Expand1x1Rule>(resized1x1, expanded1x1, expand1x1_rom, expand1x1_bias);
-    resize<kSqueezed>(squeezed3x3, resized3x3);
-    conv2d<B, Expand3x3Rule>(resized3x3, expanded3x3, expand3x3_rom, expand3x3_bias);
-    resize<kPixels * A::kOutChannels>(expanded1x1, joined1x1);
-    resize<kPixels * B::kOutChannels>(expanded3x3, joined3x3);
-    concat<kPixels, (A::kOutChannels + B::kOutChannels) / L::kLanes, A::kOutChannels / L::kLanes,
-           B::kOutChannels / L::kLanes>(output, joined1x1, joined3x3);
+    FL_PROCESS(mvu<S, SqueezeRule>(input, squeezed, squeeze_rom, squeeze_bias));
+    FL_PROCESS(fork<kSqueezed / S::kPe>(squeezed, squeezed1x1, squeezed3x3));
+    FL_PROCESS(resize<kSqueezed>(squeezed1x1, resized1x1));
+    FL_PROCESS(mvu<A, Expand1x1Rule>(resized1x1, expanded1x1, expand1x1_rom, expand1x1_bias));
+    FL_PROCESS(resize<kSqueezed>(squeezed3x3, resized3x3));
+    FL_PROCESS(conv2d<B, Expand3x3Rule>(resized3x3, expanded3x3, expand3x3_rom, expand3x3_bias));
+    FL_PROCESS(resize<kPixels * A::kOutChannels>(expanded1x1, joined1x1));
+    FL_PROCESS(resize<kPixels * B::kOutChannels>(expanded3x3, joined3x3));
+    FL_PROCESS(concat<kPixels, (A::kOutChannels + B::kOutChannels) / L::kLanes, A::kOutChannels / L::kLanes,
+                      B::kOutChannels / L::kLanes>(output, joined1x1, joined3x3));
 }
 
 }  // namespace fl

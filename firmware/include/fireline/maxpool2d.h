@@ -59,10 +59,10 @@ void maxpool2d(Stream<Token<typename L::Value, L::kLanes>>& input,
     constexpr int kFolds = L::kChannels / L::kLanes;
     FL_DATAFLOW
     FL_STREAM(2, rows, L::Name(), ".rows", Token<typename L::Value, L::kLanes>);
-    running_max<L, L::kInHeight, L::kPadLeft, L::kInWidth, L::kPadRight, kFolds, L::kKernelWidth, L::kStrideWidth>(
-        input, rows);
-    running_max<L, 1, L::kPadTop, L::kInHeight, L::kPadBottom, L::kOutWidth * kFolds, L::kKernelHeight,
-                L::kStrideHeight>(rows, output);
+    FL_PROCESS(running_max<L, L::kInHeight, L::kPadLeft, L::kInWidth, L::kPadRight, kFolds, L::kKernelWidth,
+                           L::kStrideWidth>(input, rows));
+    FL_PROCESS(running_max<L, 1, L::kPadTop, L::kInHeight, L::kPadBottom, L::kOutWidth * kFolds, L::kKernelHeight,
+                           L::kStrideHeight>(rows, output));
 }
 
 }  // namespace fl
