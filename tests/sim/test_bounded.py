@@ -20,6 +20,7 @@ from fireline.sim.depths import fitted, minimum_depth
 from fireline.sim.processes import network
 from tests.firmware.harness import unity
 from tests.firmware.test_joins import joins
+from tests.firmware.test_maxpool2d import pools
 from tests.graphs import fire_network, random_pixels
 from tests.sim.test_dataflow import random_plan, small_network
 
@@ -70,16 +71,21 @@ def fires(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make(plan, tmp_path_factory.mktemp("bounded"))
 
 
-GRAPHS = {"small": small_network(), "fire": fire_network(size=9, bits=4), "joins": joins()}
+GRAPHS = {
+    "small": small_network(),
+    "fire": fire_network(size=9, bits=4),
+    "joins": joins(),
+    "pools": pools(),
+}
 
 
-@pytest.mark.parametrize(("name", "seed"), [("small", 0), ("fire", 1), ("joins", 2)])
+@pytest.mark.parametrize(("name", "seed"), [("small", 0), ("fire", 1), ("joins", 2), ("pools", 3)])
 def test_integers_and_cycles(name: str, seed: int, tmp_path: Path) -> None:
     check(GRAPHS[name], seed, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(10, 14))
+@pytest.mark.parametrize("seed", range(10, 12))
 def test_integers_and_cycles_of_random_foldings(seed: int, tmp_path: Path) -> None:
     check(list(GRAPHS.values())[seed % 3], seed, tmp_path, "-O0 -DFL_BOUNDED -DFL_CHECKED")
 
