@@ -60,8 +60,9 @@ def generate(
 
     from fireline.codegen.folding import plan_for
     from fireline.codegen.project import write_project
+    from fireline.sim.depths import best_depths
 
-    plan = plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps)
+    plan = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps))
     write_project(plan, Path(out), images=images, force=force)
     return plan
 

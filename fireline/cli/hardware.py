@@ -88,15 +88,39 @@ def model_file(model: Path) -> Path:
 @MODEL
 @hardware_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-def plan(model: Path, device: str, clock_mhz: float | None, target_fps: float | None, as_json: bool) -> None:
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw cycles, resources and the roofline (SVG file)."
+)
+@click.option("--timeline", type=click.Path(path_type=Path), help="Draw when each stage works (SVG file).")
+def plan(
+    model: Path,
+    device: str,
+    clock_mhz: float | None,
+    target_fps: float | None,
+    as_json: bool,
+    plot: Path | None,
+    timeline: Path | None,
+) -> None:
     """Choose pe and simd of every stage for a device, and show what it costs.
 
-    MODEL is a run folder or a QONNX file.
+    MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
     """
     from fireline.codegen.folding import plan_for
     from fireline.codegen.summary import summary
+    from fireline.files import write_whole
+    from fireline.sim.dataflow import simulate
+    from fireline.sim.depths import affordable, best_depths
 
-    result = summary(plan_for(load_graph(model), device, clock_mhz=clock_mhz, target_fps=target_fps))
+    made = best_depths(plan_for(load_graph(model), device, clock_mhz=clock_mhz, target_fps=target_fps))
+    timing = simulate(made) if affordable(made) or timeline else None
+    result = summary(made, timing and (timing.latency, timing.interval))
+    if plot or timeline:
+        from fireline.sim.timeline import plan_svg, timeline_svg
+
+        if plot:
+            write_whole(plot, plan_svg(made))
+        if timeline and timing:
+            write_whole(timeline, timeline_svg(made, timing))
     if as_json:
         click.echo(json.dumps(as_json_object(result), indent=2))
     else:
@@ -131,6 +155,9 @@ def print_plan(summary: Summary) -> None:
         f"initiation interval {summary.initiation_interval:,} cycles (* the bottleneck), "
         f"{summary.lanes:,} lanes {summary.utilisation:.0%} busy"
     )
+    milliseconds = summary.latency / summary.clock_mhz / 1000
+    how = "simulated" if summary.simulated else "estimated, some 10 % low"
+    say(f"latency {summary.latency:,} cycles, {milliseconds:.3g} ms ({how})")
     for line in resource_lines(summary):
         say(line)
 

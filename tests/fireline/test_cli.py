@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from fireline.cli import main
+from fireline.cli.results import load_plan, save_hardware
+from fireline.codegen.folding import plan_for
+from fireline.errors import FirelineError
 from fireline.graph import Node
+from fireline.sim.depths import best_depths
+from tests.graphs import Builder, fire_network
 from tests.qonnx_models import QonnxBuilder, fire_model
 
 
@@ -254,3 +259,23 @@ def test_a_run_that_is_not_quantized(capsys: pytest.CaptureFixture[str], tmp_pat
     status, _, stderr = run(capsys, "generate", tmp_path)
     assert status == 2
     assert "nothing is quantized in this run (fireline quantize)" in stderr
+
+
+def test_a_plan_is_simulated_and_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    plot, timeline = tmp_path / "plan.svg", tmp_path / "timeline.svg"
+    args = ["plan", fire_model(tmp_path), "--json", "--plot", plot, "--timeline", timeline]
+    status, out, _ = run(capsys, *args)
+    figures = json.loads(out)
+    assert status == 0
+    assert figures["simulated"]
+    assert figures["latency"] > figures["initiation_interval"] >= max(s["cycles"] for s in figures["stages"])
+    assert all("</svg>" in path.read_text() for path in (plot, timeline))
+
+
+def test_a_run_remembers_its_plan(tmp_path: Path) -> None:
+    graph = fire_network()
+    plan = best_depths(plan_for(graph, "xc7z020", target_fps=2000))
+    save_hardware(tmp_path, plan, "xc7z020", None, 2000)
+    assert load_plan(tmp_path, graph) == plan
+    with pytest.raises(FirelineError, match="of another network"):
+        load_plan(tmp_path, Builder((3, 15, 15), seed=0).graph())
