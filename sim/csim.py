@@ -197,6 +197,9 @@ def _share(
         inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
         inputs.write_bytes(tensors[0].encode(integers))
         arguments = (["--streams"] if every_stream else []) + ["--run", str(inputs), str(outputs)]
+        weights = project / "weights.bin"
+        if weights.exists():
+            arguments += ["--weights", str(weights)]
         status, output = _run([str((project / "build" / "csim").resolve()), *arguments])
         if status:
             raise FirelineError(

@@ -42,6 +42,9 @@ def MODEL(command: Callable[..., Any]) -> Callable[..., Any]:
 def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that folds a network for a device."""
     for option in (
+        click.option(
+            "--load-weights", is_flag=True, help="Weights may lie in UltraRAM, loaded by the host at start."
+        ),
         click.option("--target-fps", type=float, help="Reach this frame rate with the fewest resources."),
         click.option(
             "--clock", "clock_mhz", type=float, help="Clock in MHz.  [default: the part's usual one]"
@@ -97,6 +100,7 @@ def plan(
     device: str,
     clock_mhz: float | None,
     target_fps: float | None,
+    load_weights: bool,
     as_json: bool,
     plot: Path | None,
     timeline: Path | None,
@@ -105,13 +109,14 @@ def plan(
 
     MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
     """
-    from fireline.codegen.folding import plan_for
+    from fireline.codegen.folding import Freedom, plan_for
     from fireline.codegen.summary import summary
     from fireline.files import write_whole
     from fireline.sim.dataflow import simulate
     from fireline.sim.depths import affordable, best_depths
 
-    made = best_depths(plan_for(load_graph(model), device, clock_mhz=clock_mhz, target_fps=target_fps))
+    graph, freedom = load_graph(model), Freedom(loaded=load_weights)
+    made = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
     timing = simulate(made) if affordable(made) or timeline else None
     result = summary(made, timing and (timing.latency, timing.interval))
     if plot or timeline:
@@ -183,6 +188,7 @@ def generate(
     device: str,
     clock_mhz: float | None,
     target_fps: float | None,
+    load_weights: bool,
     out: Path | None,
     inputs: Path | None,
     force: bool,
@@ -211,6 +217,7 @@ def generate(
             out=out,
             clock_mhz=clock_mhz,
             target_fps=target_fps,
+            load_weights=load_weights,
             images=images,
             force=force,
         )

@@ -3,6 +3,8 @@
 //   csim [--streams]                        check tb/data: every output, or every tensor between the layers, too
 //   csim [--streams] --run INPUTS OUTPUTS   run a file of images and write their outputs, or every tensor
 //
+// Where weights are loaded at run time they are read from --weights FILE, or from weights.bin of the project.
+//
 // Built with FL_BOUNDED, streams hold as many tokens as the plan says, or as --depth STREAM=TOKENS says, and the images go
 // through one right after the other; it also prints the cycles that they take.
 //
@@ -38,6 +40,7 @@ struct Tensor {
 
 struct Network {
     const char* name;
+    std::size_t weight_bytes;  // that are loaded before the first image
     std::vector<Tensor> tensors;
 };
 
@@ -155,6 +158,7 @@ struct Design {
     void (*top)(Input&, Output&);
     Input input;
     Output output;
+    std::size_t weight_beats = 0;
 
 #if defined(FL_BOUNDED)
     explicit Design(void (*const function)(Input&, Output&))
@@ -163,6 +167,26 @@ struct Design {
     explicit Design(void (*const function)(Input&, Output&)) : top(function), input("input"), output("output") {}
 #endif
 
+    void send(const std::uint64_t data, const bool last) {
+        fl::AxiWord<First::kBeatBits> word;
+        word.data = data;
+        word.keep = -1;
+        word.strb = -1;
+        word.last = last;
+        input.write(word);
+    }
+
+    // Little-endian words, sent once.
+    void load(const std::vector<unsigned char>& weights) {
+        constexpr std::size_t kBytes = First::kBeatBits / 8;
+        for (std::size_t i = 0; i < weights.size(); i += kBytes) {
+            std::uint64_t data = 0;
+            for (std::size_t k = 0; k < kBytes; ++k) data |= static_cast<std::uint64_t>(weights[i + k]) << (8 * k);
+            send(data, i + kBytes == weights.size());
+        }
+        weight_beats = weights.size() / kBytes;
+    }
+
     void send(const Values& image) {
         for (std::size_t i = 0; i < image.size(); i += First::kBeatChannels) {
             std::uint64_t data = 0;
@@ -170,12 +194,7 @@ struct Design {
                 const std::uint64_t slot = static_cast<std::uint64_t>(image[i + lane]) << (64 - First::kSlotBits);
                 data |= slot >> (64 - First::kSlotBits) << (lane * First::kSlotBits);
             }
-            fl::AxiWord<First::kBeatBits> word;
-            word.data = data;
-            word.keep = -1;
-            word.strb = -1;
-            word.last = i + First::kBeatChannels == image.size();
-            input.write(word);
+            send(data, i + First::kBeatChannels == image.size());
         }
     }
 
@@ -209,8 +228,9 @@ struct Design {
             done(i, result);
         }
         expect_nothing_left();
-        std::printf("latency %lld cycles, initiation interval %lld cycles\n", ends.front(),
-                    images > 1 ? ends[images - 1] - ends[images - 2] : ends.front());
+        const long long latency = ends.front() - static_cast<long long>(weight_beats);
+        std::printf("latency %lld cycles, initiation interval %lld cycles\n", latency,
+                    images > 1 ? ends[images - 1] - ends[images - 2] : latency);
 #else
         for (std::size_t i = 0; i < images; ++i) {
             send(image(i));
@@ -250,22 +270,30 @@ template <class First, int WORD_BITS>
 int main(const Network& network, void (*const top)(fl::AxiStream<First::kBeatBits>&, fl::AxiStream<WORD_BITS>&),
          const int argc, char** const argv) {
     bool streams = false;
-    std::string inputs, outputs;
+    std::string inputs, outputs, weights;
     for (int i = 1; i < argc; ++i) {
         if (!std::strcmp(argv[i], "--streams")) {
             streams = true;
         } else if (!std::strcmp(argv[i], "--run") && i + 2 < argc) {
             inputs = argv[++i];
             outputs = argv[++i];
+        } else if (!std::strcmp(argv[i], "--weights") && i + 1 < argc) {
+            weights = argv[++i];
         } else if (!std::strcmp(argv[i], "--depth") && i + 1 < argc) {
             set_depth(argv[++i]);
         } else {
-            fail(2, std::string("usage: ") + argv[0] + " [--streams] [--depth STREAM=TOKENS] [--run INPUTS OUTPUTS]");
+            fail(2, std::string("usage: ") + argv[0] + " [--streams] [--weights FILE] [--depth STREAM=TOKENS] [--run INPUTS OUTPUTS]");
         }
     }
     static Design<First, WORD_BITS> design(top);
     const Tensor& first = network.tensors.front();
     const Tensor& last = network.tensors.back();
+    if (network.weight_bytes) {
+        if (weights.empty()) weights = data_folder(first.name) + "../../weights.bin";
+        const std::vector<unsigned char> data = read_file(weights);
+        if (data.size() != network.weight_bytes) fail(2, weights + ": not the weights of this network");
+        design.load(data);
+    }
 
     if (!outputs.empty()) {
         const std::vector<unsigned char> data = read_file(inputs);
