@@ -87,11 +87,11 @@ def call(plan: Plan, process: Process) -> str:
 def local_streams(made: Design) -> list[dict[str, str | int]]:
     """The streams of the top function."""
     plan = made.plan
-    tokens = [
+    tokens: list[dict[str, str | int]] = [
         {"depth": s.depth, "variable": identifier(s.name), "name": s.name, "part": "", "token": token(s)}
         for s in made.streams
     ]
-    words = [
+    words: list[dict[str, str | int]] = [
         {
             "depth": DEFAULT_DEPTH,
             "variable": variable,

@@ -118,7 +118,7 @@ def plan(
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
     made = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
     timing = simulate(made) if affordable(made) or timeline else None
-    result = summary(made, timing and (timing.latency, timing.interval))
+    result = summary(made, (timing.latency, timing.interval) if timing else None)
     if plot or timeline:
         from fireline.sim.timeline import plan_svg, timeline_svg
 
