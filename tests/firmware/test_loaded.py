@@ -6,16 +6,18 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fireline.codegen.devices import device
 from fireline.codegen.plan import Plan
 from fireline.codegen.project import write_project
 from fireline.graph import Conv2d, Graph
+from fireline.sim import csim
 from fireline.sim.dataflow import simulate
 from fireline.sim.depths import fitted
 from tests.firmware.harness import CHECKED, drawn, plan, unity
-from tests.graphs import Builder, fire_network
+from tests.graphs import Builder, fire_network, random_pixels
 
 GRAPH = fire_network(seed=6, bits=5, size=9)
 
@@ -42,6 +44,10 @@ def test_integers(seed: int, flags: str, tmp_path: Path) -> None:
         [str(executable), "--streams"], cwd=tmp_path / "project", capture_output=True, text=True
     )
     assert result.returncode == 0 and " 0 mismatches" in result.stdout, result.stderr
+    (tmp_path / "project" / "build").mkdir()
+    executable.rename(tmp_path / "project" / "build" / "csim")
+    images = random_pixels(GRAPH, 3, seed=seed)
+    assert np.array_equal(csim.run(tmp_path / "project", images), GRAPH.simulate(images))
     header = (tmp_path / "project" / "src" / "weights" / f"{GRAPH.nodes[made.loaded[0]].name}.h").read_text()
     assert " rom[" not in header and "weights.bin" in header
 

@@ -47,10 +47,13 @@ void running_max(Stream<Token<typename L::Value, L::kLanes>>& input,
                     }
                     largest[slot][j] = best;
                     const int rest = KERNEL - 1 - place;  // positions that the window still has
-                    if (i < LENGTH - 1 ? rest == 0 : i == LENGTH - 1 ? rest <= kEarly : rest == kEarly)
-                        output.write(best);
+                    const int early = i < LENGTH - 1 ? 0 : kEarly;
+                    if (i == LENGTH - 1 ? rest <= early : rest == early) output.write(best);
                 }
-                if (j == INNER - 1) phase = i == kLength - 1 ? BEFORE % kPeriod : phase == kPeriod - 1 ? 0 : phase + 1;
+                if (j == INNER - 1) {
+                    phase = phase == kPeriod - 1 ? 0 : phase + 1;
+                    if (i == kLength - 1) phase = BEFORE % kPeriod;
+                }
             }
         }
     }
