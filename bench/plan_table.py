@@ -16,8 +16,8 @@ from tests.codegen.networks import network
 INTRODUCTION = """# Plans of all presets
 
 The highest frame rate that fits, at the default clock of each device, as `fireline plan` finds it; random weights, the
-same number of bits for weights and activations. "loaded" needs weights that are streamed into UltraRAM at start.
-"no (n)": refused, but weights of n bits would fit. `python -m bench.plan_table` makes this page.
+same number of bits for weights and activations. "loaded" needs `--load-weights`: the host sends weights to UltraRAM at
+start. "no (n)": refused, but weights of n bits would fit. `python -m bench.plan_table` makes this page.
 """
 
 

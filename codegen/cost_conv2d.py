@@ -5,7 +5,7 @@ from __future__ import annotations
 from fireline.codegen.cost_rule import rule_parts
 from fireline.codegen.cycles import lanes, window_words
 from fireline.codegen.fires import is_pointwise
-from fireline.codegen.memory import Resources, rom
+from fireline.codegen.memory import Resources, ceil_div, rom
 from fireline.codegen.multipliers import adder_tree, products
 from fireline.codegen.parts import Part, ram_part, rom_part
 from fireline.codegen.plan import Folding
@@ -49,6 +49,8 @@ def chosen_parts(graph: Graph, node: Conv2d, folding: Folding) -> list[Part]:
         Part("weights", rom(depth, bits, folding.rom), depth, bits, folding.rom),
         Part("multipliers", products(x, node.weight_type, folding)),
     ]
+    if folding.rom == "uram":  # which is loaded: a row is gathered before it is written
+        result.append(Part("loading", Resources(lut=40, ff=64 * ceil_div(bits, 64))))
     tree = adder_tree(folding.simd * folding.rows, x.bits + node.weight_type.bits) * pe
     if tree or folding.multiplier == "lut" or folding.packed > 1:  # else the sum is inside the DSP
         # The choice between the bias and the last sum fits the LUT that adds.

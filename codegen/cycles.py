@@ -31,10 +31,15 @@ def line_buffer_cycles(node: Conv2d, source: Shape, folding: Folding) -> int:
 
 
 def maxpool_cycles(node: MaxPool2d, source: Shape, lanes: int) -> int:
-    """Cycles of the slower of its two passes: along every row of the image, then down every column of windows."""
+    """Cycles of the slower of its two passes: along every row of the image, then down every column of windows.
+
+    Padding takes cycles only where it ends more than one window behind the last position.
+    """
     channels, height, width = source
-    top, left, bottom, right = node.padding
-    along, down = height * (left + width + right), (top + height + bottom) * node.output.shape[2]
+    below, right = (
+        max(0, padding - (stride - 1)) for padding, stride in zip(node.padding[2:], node.stride, strict=True)
+    )
+    along, down = height * (width + right), (height + below) * node.output.shape[2]
     return max(along, down) * channels // lanes
 
 

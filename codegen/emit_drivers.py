@@ -9,6 +9,7 @@ from typing import Any
 from fireline.codegen.axi import input_beat, output_bits
 from fireline.codegen.boards import board_of
 from fireline.codegen.emit_data import element
+from fireline.codegen.emit_weights import loaded_words
 from fireline.codegen.plan import Plan
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, Scale
@@ -28,11 +29,16 @@ def driver_values(plan: Plan) -> dict[str, Any]:
     """What `DRIVER_FILES` need beside the values of every template; `board` is None where there is no board.
 
     Raises:
-        FirelineError: an image is too large for one transfer.
+        FirelineError: an image, or the weights that are loaded, are too large for one transfer.
     """
     board = board_of(plan.device)
     if board is None:
         return {"board": None}
+    weight_bytes = 8 * sum(loaded_words(plan))
+    if weight_bytes >> LENGTH_BITS:
+        raise FirelineError(
+            f"{weight_bytes:,} bytes of weights are too many for one DMA transfer", node=plan.graph.name
+        )
     first, last = plan.graph.input, plan.graph.output
     beat = input_beat(first)
     image_bytes = prod(first.output.shape) // beat.channels * beat.bits // 8

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fireline.codegen.cpp_names import identifier
 from fireline.codegen.emit_parameters import cpp_type, describe, tensor_text
-from fireline.codegen.emit_weights import has_constants
+from fireline.codegen.emit_weights import has_constants, loaded_words
 from fireline.codegen.fires import Fire, is_pointwise
 from fireline.codegen.memory import Storage
-from fireline.codegen.plan import Plan
+from fireline.codegen.plan import DEFAULT_DEPTH, Plan
 from fireline.codegen.stages import Design, Fork, Process, Stage, Stream
 from fireline.graph import Concat, Conv2d, Lookup, Node
 
-# Vitis's names for where a weight memory lies; a mixed one is left to the tool.
+# Vitis's names for where a constant weight memory lies.
 ROM_RESOURCES: dict[Storage, str] = {"lut": "lutram", "bram": "bram", "uram": "uram"}
 
 
@@ -41,7 +42,8 @@ def layer(plan: Plan, stage: Stage) -> Layer:
     inputs = ["input"] if len(stage.inputs) == 1 else [f"input{i}" for i in range(len(stage.inputs))]
     streams = zip((*stage.inputs, stage.output), (*inputs, "output"), strict=True)
     parameters = [f"fl::Stream<{token(stream)}>& {name}" for stream, name in streams]
-    memories = [i for i in stage.nodes if isinstance(graph.nodes[i], Conv2d)]
+    parameters += [f"fl::Stream<fl::WeightWord>& {name}" for name in loading_streams(plan, stage.nodes)]
+    memories = [i for i in stage.nodes if isinstance(graph.nodes[i], Conv2d) and i not in plan.loaded]
     pragmas = [
         f"FL_BIND_STORAGE(weights::{identifier(graph.nodes[i].name)}::rom, rom_1p, {resource})"
         for i in memories
@@ -59,12 +61,21 @@ def layer(plan: Plan, stage: Stage) -> Layer:
     )
 
 
-def call(process: Process) -> str:
+def loading_streams(plan: Plan, nodes: Iterable[int]) -> list[str]:
+    """The variables of the streams that bring the weights of those `nodes` whose weights are loaded.
+
+    Names of nodes are lower-case, so these are nobody's.
+    """
+    return [f"{identifier(plan.graph.nodes[i].name)}_ROM" for i in plan.loaded if i in nodes]
+
+
+def call(plan: Plan, process: Process) -> str:
     """The statement of a process in the top function."""
     match process:
         case Stage():
             streams = [*(s.name for s in process.inputs), process.output.name]
-            return f"stage::{identifier(process.name)}({_arguments(streams)})"
+            arguments = ", ".join([_arguments(streams), *loading_streams(plan, process.nodes)])
+            return f"stage::{identifier(process.name)}({arguments})"
         case Fork():
             streams = [process.source.name, *(s.name for s in process.outputs)]
             return f"fl::fork<{process.tokens}>({_arguments(streams)})"
@@ -75,10 +86,32 @@ def call(process: Process) -> str:
 
 def local_streams(made: Design) -> list[dict[str, str | int]]:
     """The streams of the top function."""
-    return [
-        {"depth": s.depth, "variable": identifier(s.name), "name": s.name, "token": token(s)}
+    plan = made.plan
+    tokens: list[dict[str, str | int]] = [
+        {"depth": s.depth, "variable": identifier(s.name), "name": s.name, "part": "", "token": token(s)}
         for s in made.streams
     ]
+    words: list[dict[str, str | int]] = [
+        {
+            "depth": DEFAULT_DEPTH,
+            "variable": variable,
+            "name": plan.graph.nodes[index].name,
+            "part": ".rom",
+            "token": "fl::WeightWord",
+        }
+        for index, variable in zip(plan.loaded, loading_streams(plan, plan.loaded), strict=True)
+    ]
+    return tokens + words
+
+
+def input_call(made: Design) -> str:
+    """The statement of the process that reads the design's input."""
+    plan, first = made.plan, identifier(made.first.name)
+    if not plan.loaded:
+        return f"fl::axi_input<params::{identifier(plan.graph.input.name)}>(input, {first})"
+    numbers = ", ".join([f"params::{identifier(plan.graph.input.name)}", *map(str, loaded_words(plan))])
+    streams = ", ".join(["input", first, *loading_streams(plan, plan.loaded)])
+    return f"fl::axi_input_and_weights<{numbers}>({streams})"
 
 
 def _fire_comment(plan: Plan, fire: Fire) -> str:
@@ -108,12 +141,16 @@ def _call(plan: Plan, stage: Stage, inputs: list[str]) -> str:
         numbers = ", ".join(map(str, (height * width, sum(folds), *folds)))
         return f"fl::concat<{numbers}>({', '.join(['output', *inputs])})"
     types, arguments = [f"params::{identifier(stage.name)}"], [*inputs, "output"]
-    for holder in _holders(plan, stage):
+    loading = dict(zip(plan.loaded, loading_streams(plan, plan.loaded), strict=True))
+    for index in stage.nodes:
+        holder = graph.nodes[index]
+        if not has_constants(holder):
+            continue
         space = f"weights::{identifier(holder.name)}"
         match holder:
             case Conv2d():
                 types.append(f"{space}::Requantize")
-                arguments += [f"{space}::rom", f"{space}::bias"]
+                arguments += [loading.get(index, f"{space}::rom"), f"{space}::bias"]
             case Lookup():
                 arguments.append(f"{space}::table")
             case _:

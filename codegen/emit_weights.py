@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,8 @@ def node_constants(plan: Plan, index: int) -> Constants:
             bias = channel_table(
                 cpp_type(acc), "bias", node.bias.tolist(), folding.pe, f"{node.bias.size} biases"
             )
-            return _with_rule(
-                (_rom(node, folding), bias), node, node.requantize, node.accumulator, folding.pe
-            )
+            tables = (bias,) if index in plan.loaded else (_rom(node, folding), bias)
+            return _with_rule(tables, node, node.requantize, node.accumulator, folding.pe)
         case Add():
             return _with_rule((), node, node.requantize, node.accumulator, folding.pe)
         case Rescale():
@@ -71,8 +71,30 @@ def pack_rows(rows: npt.NDArray[np.int64], bits: int) -> npt.NDArray[np.uint64]:
     return np.packbits(padded, axis=-1, bitorder="little").view("<u8")
 
 
+def rom_words(node: Conv2d, folding: Folding) -> npt.NDArray[np.uint64]:
+    """A weight memory as the kernels read it: (rows, 64-bit words of a row)."""
+    return pack_rows(rom_rows(node, folding), node.weight_type.bits)
+
+
+def loaded_words(plan: Plan) -> tuple[int, ...]:
+    """64-bit words of each memory in `loaded_weights`."""
+    return tuple(rom_words(node, plan.foldings[i]).size for i, node in _loaded(plan))
+
+
+def loaded_weights(plan: Plan) -> bytes:
+    """What is streamed in before the first image: the memories of `plan.loaded`, row by row, little-endian."""
+    return b"".join(rom_words(node, plan.foldings[i]).astype("<u8").tobytes() for i, node in _loaded(plan))
+
+
+def _loaded(plan: Plan) -> Iterator[tuple[int, Conv2d]]:
+    for index in plan.loaded:
+        node = plan.graph.nodes[index]
+        assert isinstance(node, Conv2d)
+        yield index, node
+
+
 def _rom(node: Conv2d, folding: Folding) -> Table:
-    words = pack_rows(rom_rows(node, folding), node.weight_type.bits)
+    words = rom_words(node, folding)
     text = tuple(", ".join(map("0x{:016x}".format, row)) for row in words.tolist())
     terms = folding.simd * folding.rows
     shape = ", ".join(map(str, node.weight.shape))

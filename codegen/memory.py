@@ -103,8 +103,8 @@ def rom(depth: int, width: int, storage: Storage) -> Resources:
             return Resources(lut=rom_luts(depth, width), ff=width)
         case "bram":
             return Resources(bram18=ramb18(depth, width))
-        case "uram":
-            return Resources(uram=uram(depth, width))
+        case "uram":  # rows are whole words of 64 bits
+            return Resources(uram=uram(depth, 64 * ceil_div(width, 64)))
 
 
 def ram(depth: int, width: int) -> Resources:

@@ -57,6 +57,13 @@ class Plan:
         if any(depth < 1 for depths in self.depths for depth in depths):
             raise FirelineError("a stream holds at least one token")
 
+    @property
+    def loaded(self) -> tuple[int, ...]:
+        """Nodes whose weights lie in UltraRAM without initial content: they are streamed in before the first image."""
+        if self.device.family == "versal":
+            return ()
+        return tuple(index for index, folding in enumerate(self.foldings) if folding.rom == "uram")
+
     def depth(self, index: int, position: int) -> int:
         """Tokens that the stream in front of input `position` of node `index` holds."""
         return self.depths[index][position] if self.depths else DEFAULT_DEPTH

@@ -18,8 +18,8 @@ from fireline.codegen.cpp_names import identifier
 from fireline.codegen.emit_data import default_images, element, manifest, write_data
 from fireline.codegen.emit_drivers import DRIVER_FILES, driver_values
 from fireline.codegen.emit_parameters import describe, parameter_structs, tensor_text
-from fireline.codegen.emit_source import call, layer, local_streams
-from fireline.codegen.emit_weights import has_constants, node_constants
+from fireline.codegen.emit_source import call, input_call, layer, local_streams
+from fireline.codegen.emit_weights import has_constants, loaded_weights, loaded_words, node_constants
 from fireline.codegen.plan import Plan
 from fireline.codegen.stages import Design, design
 from fireline.errors import FirelineError
@@ -48,6 +48,8 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
         raise FirelineError("no images for the test bench", node=graph.name)
     with new_folder(out, replace=force) as folder:
         write_data(graph, pixels, folder / "tb" / "data")
+        if plan.loaded:
+            (folder / "weights.bin").write_bytes(loaded_weights(plan))
         texts |= _build_files(made, sorted(texts), len(pixels))
         for path, text in texts.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -68,9 +70,9 @@ def _sources(made: Design) -> dict[str, str]:
             "top.cpp",
             common,
             streams=local_streams(made),
-            first=identifier(made.first.name),
+            input_call=input_call(made),
             last=identifier(made.last.name),
-            calls=[call(process) for process in made.processes],
+            calls=[call(plan, process) for process in made.processes],
         ),
         "tb/testbench.cpp": _render("testbench.cpp", common, tensors=_tensors(made)),
         "tb/network.json": manifest(graph),
@@ -85,6 +87,7 @@ def _sources(made: Design) -> dict[str, str]:
                 common,
                 label=node.name,
                 comment=describe(plan, node),
+                loaded=index in plan.loaded,
                 layer=identifier(node.name),
                 layer_guard=node.name.upper(),
                 tables=constants.tables,
@@ -143,6 +146,7 @@ def _common(made: Design) -> dict[str, Any]:
         "beats": prod(graph.input.output.shape) // beat.channels,
         "word_bits": output_bits(graph.output),
         "values": prod(graph.output.output.shape),
+        "weight_bytes": 8 * sum(loaded_words(made.plan)),
     }
 
 

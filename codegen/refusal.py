@@ -66,7 +66,7 @@ def refusal(
     loaded = replace(freedom, loaded=True)
     if weight_memories(part, loaded) != weight_memories(part, freedom):
         fits = choose(node_options(graph, part, loaded), interval, room) is not None
-        ways += ["weights loaded into URAM at start"] * fits
+        ways += ["weights loaded into URAM at start (--load-weights)"] * fits
     ways += [f"device {other.name}" for other in _enough_device(graph, part, interval, freedom)]
     return DoesNotFitError(
         f"{wish}: at least {over}", hint=f"would fit: {' or '.join(ways)}" if ways else None

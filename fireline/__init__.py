@@ -38,6 +38,7 @@ def generate(
     out: str | PathLike[str],
     clock_mhz: float | None = None,
     target_fps: float | None = None,
+    load_weights: bool = False,
     images: Any = None,
     force: bool = False,
 ) -> Plan:
@@ -49,6 +50,7 @@ def generate(
         out: the project's folder; it must not exist unless `force`.
         clock_mhz: the clock to plan for; the part's usual one if None.
         target_fps: frames a second to reach with the fewest resources; the most that fits if None.
+        load_weights: weights may lie in UltraRAM, where a host loads them once at start.
         images: images (N, C, H, W) for the test bench; a few pseudo-random ones if None.
         force: replace what is at `out`.
 
@@ -58,10 +60,12 @@ def generate(
     """
     from pathlib import Path
 
-    from fireline.codegen.folding import plan_for
+    from fireline.codegen.folding import Freedom, plan_for
     from fireline.codegen.project import write_project
+    from fireline.sim.depths import best_depths
 
-    plan = plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps)
+    freedom = Freedom(loaded=load_weights)
+    plan = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
     write_project(plan, Path(out), images=images, force=force)
     return plan
 

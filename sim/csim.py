@@ -21,12 +21,16 @@ from fireline.codegen.emit_data import element
 from fireline.errors import FirelineError, MismatchError
 from fireline.fixed import IntType
 from fireline.graph import Graph
+from fireline.sim.dataflow import DeadlockError
 from fireline.sim.integer import quantize
 
 Integers = npt.NDArray[np.int64]
 
 BUILD = "build"
 MISMATCH = 1  # exit status of a test bench that found one
+
+# The C-simulation with processes side by side and streams of exactly their depth.
+BOUNDED = "-DFL_BOUNDED"
 
 
 @dataclass(frozen=True)
@@ -109,15 +113,51 @@ def self_check(project: Path, every_stream: bool = False) -> str:
         MismatchError: the C-simulation differs from the golden data; the message is the first difference.
         FirelineError: it cannot be built or run.
     """
-    executable = build(project).executable
     arguments = ["--streams"] if every_stream else []
+    return _self_check(project, build(project).executable, arguments)[-1]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Cycles of the bounded C-simulation, as `sim.dataflow.Timing` counts them, and its test bench's summary."""
+
+    latency: int
+    interval: int
+    summary: str
+
+
+def bounded(project: Path, depths: Mapping[str, int] | None = None, every_stream: bool = False) -> Bounded:
+    """As `self_check`, with processes side by side and streams of exactly their depth (firmware's `bounded.h`).
+
+    Args:
+        project: a folder that `write_project` wrote.
+        depths: tokens that streams hold, by name, instead of what the project says.
+        every_stream: compare every tensor between the layers, too.
+
+    Raises:
+        DeadlockError: the streams are too shallow; the message names those between which nothing moves.
+        MismatchError, FirelineError: as for `self_check`.
+    """
+    arguments = ["--streams"] if every_stream else []
+    for name, depth in (depths or {}).items():
+        arguments += ["--depth", f"{name}={depth}"]
+    executable = build(project, BOUNDED, folder="build/bounded").executable
+    cycles, summary = _self_check(project, executable, arguments)[-2:]
+    latency, interval = (int(number) for number in re.findall(r"(\d+) cycles", cycles))
+    return Bounded(latency, interval, summary)
+
+
+def _self_check(project: Path, executable: Path, arguments: list[str]) -> list[str]:
+    """What a test bench prints, by line."""
     status, output = _run([str(executable.resolve()), *arguments], cwd=project)
     lines = output.strip().splitlines() or ["the test bench says nothing"]
     if status == MISMATCH:
         raise MismatchError(lines[0])
+    if status and lines[0].startswith("deadlock: "):
+        raise DeadlockError(lines[0].removeprefix("deadlock: "), hint="make one of the full streams deeper")
     if status:
         raise FirelineError(lines[0], node=str(project))
-    return lines[-1]
+    return lines
 
 
 def run(project: Path, integers: npt.ArrayLike, jobs: int | None = None) -> Integers:
@@ -156,9 +196,12 @@ def _batch(
         raise FirelineError(f"integers expected, {integers.dtype} arrived", node=str(project))
     tensors = _tensors(project)
     kept = tensors if every_stream else tensors[-1:]
+    options = ["--streams"] if every_stream else []
+    if (project / "weights.bin").exists():
+        options += ["--weights", str(project / "weights.bin")]
     parts = np.array_split(integers.astype(np.int64), min(jobs or processors(), len(integers)))
     with ThreadPoolExecutor(len(parts)) as pool:
-        shares = pool.map(lambda part: _share(project / folder, tensors[0], kept, part), parts)
+        shares = pool.map(lambda part: _share(project / folder, options, tensors[0], kept, part), parts)
         octets = np.concatenate(list(shares))
     ends = np.cumsum([tensor.octets for tensor in kept])
     return {
@@ -167,13 +210,15 @@ def _batch(
     }
 
 
-def _share(build: Path, first: Tensor, kept: tuple[Tensor, ...], integers: Integers) -> npt.NDArray[np.uint8]:
-    """The bytes (N, octets) of the tensors `kept`, or of the last alone."""
+def _share(
+    build: Path, options: list[str], first: Tensor, kept: tuple[Tensor, ...], integers: Integers
+) -> npt.NDArray[np.uint8]:
+    """The bytes (N, octets) of the tensors `kept`."""
     with tempfile.TemporaryDirectory(prefix="fireline-csim-") as name:
         inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
         inputs.write_bytes(first.encode(integers))
-        arguments = (["--streams"] if len(kept) > 1 else []) + ["--run", str(inputs), str(outputs)]
-        status, output = _run([str((build / "csim").resolve()), *arguments])
+        executable = str((build / "csim").resolve())
+        status, output = _run([executable, *options, "--run", str(inputs), str(outputs)])
         if status:
             raise FirelineError(
                 output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(build)

@@ -26,6 +26,9 @@ PATIENCE = 4096
 class DeadlockError(FirelineError):
     """No process can go on, and the image is not finished."""
 
+    def __init__(self, streams: str, hint: str) -> None:
+        super().__init__(f"deadlock: {streams}", hint=hint)
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -125,4 +128,4 @@ def run(design: Network, frames: int) -> Timing:
 
 def _deadlock(design: Network, full: npt.NDArray[np.bool_]) -> DeadlockError:
     names = [fifo.name for fifo, is_full in zip(design.fifos, full, strict=True) if is_full]
-    return DeadlockError(f"deadlock: full streams {', '.join(names)}", hint="make them deeper")
+    return DeadlockError(f"full streams {', '.join(names)}", hint="make them deeper")

@@ -19,6 +19,22 @@ UNBOUNDED = 1 << 40
 # Images that a rate is measured over: the first ones fill the pipeline.
 FRAMES = 3
 
+# Cycles between two images beyond which a simulation takes more than some ten seconds.
+AFFORDABLE = 500_000
+
+
+def affordable(plan: Plan, limit: int = AFFORDABLE) -> bool:
+    """Whether `plan` is fast enough to be simulated while somebody waits."""
+    return initiation_interval(plan) <= limit
+
+
+def best_depths(plan: Plan) -> Plan:
+    """`fitted` where that is affordable and fits, else the plan with its estimated depths."""
+    try:
+        return fitted(plan) if affordable(plan) else plan
+    except DoesNotFitError:
+        return plan
+
 
 def fitted(plan: Plan) -> Plan:
     """`plan` with stream depths that keep its initiation interval.

@@ -118,10 +118,15 @@ def running_max(
     outer: int, before: int, length: int, after: int, inner: int, kernel: int, stride: int
 ) -> Steps:
     """One pass of max pooling: windows of `kernel` positions every `stride` along a padded line."""
-    place = np.arange(before + length + after)
-    line = np.where((place >= before) & (place < before + length), READ, 0)
-    last = place - (kernel - 1)
-    line = np.where((last >= 0) & (last % stride == 0), line | WRITE, line).astype(np.uint8)
+    early = min(after, stride - 1)  # positions by which a window may end earlier
+    place = np.arange(length + after - early)
+    rest = np.where(place < length - 1, 0, early)
+    last = before + place + rest - (kernel - 1)  # where a window begins that would end here
+    ends = (last >= 0) & (last % stride == 0)
+    # Of the windows that end behind the last position, the first that may end there does.
+    final = before + length - 1 + np.arange(early + 1) - (kernel - 1)
+    ends[length - 1] = ((final >= 0) & (final % stride == 0)).any()
+    line = (np.where(place < length, READ, 0) | np.where(ends, WRITE, 0)).astype(np.uint8)
     return np.tile(np.repeat(line, inner), outer)
 
 

@@ -43,6 +43,9 @@ def MODEL(command: Callable[..., Any]) -> Callable[..., Any]:
 def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that folds a network for a device."""
     for option in (
+        click.option(
+            "--load-weights", is_flag=True, help="Weights may lie in UltraRAM, loaded by the host at start."
+        ),
         click.option("--target-fps", type=float, help="Reach this frame rate with the fewest resources."),
         click.option(
             "--clock", "clock_mhz", type=float, help="Clock in MHz.  [default: the part's usual one]"
@@ -94,15 +97,41 @@ def model_file(model: Path) -> Path:
 @MODEL
 @hardware_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-def plan(model: Path, device: str, clock_mhz: float | None, target_fps: float | None, as_json: bool) -> None:
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw cycles, resources and the roofline (SVG file)."
+)
+@click.option("--timeline", type=click.Path(path_type=Path), help="Draw when each stage works (SVG file).")
+def plan(
+    model: Path,
+    device: str,
+    clock_mhz: float | None,
+    target_fps: float | None,
+    load_weights: bool,
+    as_json: bool,
+    plot: Path | None,
+    timeline: Path | None,
+) -> None:
     """Choose pe and simd of every stage for a device, and show what it costs.
 
-    MODEL is a run folder or a QONNX file.
+    MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
     """
-    from fireline.codegen.folding import plan_for
+    from fireline.codegen.folding import Freedom, plan_for
     from fireline.codegen.summary import summary
+    from fireline.files import write_whole
+    from fireline.sim.dataflow import simulate
+    from fireline.sim.depths import affordable, best_depths
 
-    result = summary(plan_for(load_graph(model), device, clock_mhz=clock_mhz, target_fps=target_fps))
+    graph, freedom = load_graph(model), Freedom(loaded=load_weights)
+    made = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
+    timing = simulate(made) if affordable(made) or timeline else None
+    result = summary(made, (timing.latency, timing.interval) if timing else None)
+    if plot or timeline:
+        from fireline.sim.timeline import plan_svg, timeline_svg
+
+        if plot:
+            write_whole(plot, plan_svg(made))
+        if timeline and timing:
+            write_whole(timeline, timeline_svg(made, timing))
     if as_json:
         click.echo(json.dumps(as_json_object(result), indent=2))
     else:
@@ -137,6 +166,9 @@ def print_plan(summary: Summary) -> None:
         f"initiation interval {summary.initiation_interval:,} cycles (* the bottleneck), "
         f"{summary.lanes:,} lanes {summary.utilisation:.0%} busy"
     )
+    milliseconds = summary.latency / summary.clock_mhz / 1000
+    how = "simulated" if summary.simulated else "estimated, some 10 % low"
+    say(f"latency {summary.latency:,} cycles, {milliseconds:.3g} ms ({how})")
     for line in resource_lines(summary):
         say(line)
 
@@ -162,6 +194,7 @@ def generate(
     device: str,
     clock_mhz: float | None,
     target_fps: float | None,
+    load_weights: bool,
     out: Path | None,
     inputs: Path | None,
     force: bool,
@@ -190,6 +223,7 @@ def generate(
             out=out,
             clock_mhz=clock_mhz,
             target_fps=target_fps,
+            load_weights=load_weights,
             images=images,
             force=force,
         )
@@ -205,12 +239,34 @@ def generate(
 
 @click.command()
 @click.argument("project", type=click.Path(path_type=Path))
-def csim(project: Path) -> None:
+@click.option("--streams", is_flag=True, help="Compare every tensor between the layers, too.")
+@click.option(
+    "--bounded", is_flag=True, help="Run processes side by side, with streams of exactly their depth."
+)
+@click.option(
+    "--depth", "depths", multiple=True, metavar="STREAM=TOKENS", help="With --bounded: try another depth."
+)
+def csim(project: Path, streams: bool, bounded: bool, depths: tuple[str, ...]) -> None:
     """Build and run a project's self-checking test bench.
 
-    PROJECT is a project folder, or a run folder that holds one.
+    PROJECT is a project folder, or a run folder that holds one. `--bounded` finds deadlocks, names the streams, and
+    counts cycles.
     """
     from fireline.sim import csim as runner
 
     project = project / "project" if (project / "project").is_dir() else project
-    say(runner.self_check(project))
+    if not bounded and not depths:
+        say(runner.self_check(project, streams))
+        return
+    result = runner.bounded(project, dict(map(_depth, depths)), streams)
+    say(result.summary)
+    say(f"latency {result.latency:,} cycles, initiation interval {result.interval:,} cycles")
+
+
+def _depth(text: str) -> tuple[str, int]:
+    from fireline.errors import FirelineError
+
+    name, _, tokens = text.partition("=")
+    if not tokens.isdecimal() or int(tokens) < 1:
+        raise FirelineError(f"--depth {text!r} is no STREAM=TOKENS", hint="--depth fire2_expand1x1.out=64")
+    return name, int(tokens)

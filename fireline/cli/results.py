@@ -32,18 +32,31 @@ def save_hardware(
         "frames_per_second": figures.frames_per_second,
         "used": asdict(figures.used),
         "available": asdict(figures.available),
+        "foldings": [asdict(folding) for folding in plan.foldings],
+        "depths": plan.depths,
     }
     write_whole(run / HARDWARE, json.dumps(content, indent=2) + "\n")
 
 
 def load_plan(run: Path, graph: Graph) -> Plan:
-    """The plan that `generate` made for a run: planning is deterministic, so its options are enough."""
-    from fireline.codegen.folding import plan_for
+    """The plan that `generate` made for a run.
 
-    options = _read(run / HARDWARE, "fireline generate")["options"]
-    return plan_for(
-        graph, options["device"], clock_mhz=options["clock_mhz"], target_fps=options["target_fps"]
-    )
+    Raises:
+        FirelineError: there is none, or it is of another network.
+    """
+    from fireline.codegen.devices import device
+    from fireline.codegen.plan import Folding, Plan
+
+    content = _read(run / HARDWARE, "fireline generate")
+    try:
+        part, clock = device(content["options"]["device"]), float(content["clock_mhz"])
+        foldings = tuple(Folding(**folding) for folding in content["foldings"])
+        depths = tuple(map(tuple, content["depths"]))
+        return Plan(graph, part, clock, foldings, depths)
+    except (FirelineError, KeyError, TypeError, ValueError):
+        raise FirelineError(
+            "this plan is of another network", node=str(run / HARDWARE), hint="fireline generate --force"
+        ) from None
 
 
 def save_results(run: Path, evaluation: Evaluation, graph: Graph) -> None:

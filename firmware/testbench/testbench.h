@@ -3,12 +3,19 @@
 //   csim [--streams]                        check tb/data: every output, or every tensor between the layers, too
 //   csim [--streams] --run INPUTS OUTPUTS   run a file of images and write their outputs, or every tensor
 //
+// Where weights are loaded at run time they are read from --weights FILE, or from weights.bin of the project.
+//
+// Built with FL_BOUNDED, streams hold as many tokens as the plan says, or as --depth STREAM=TOKENS says, and the images go
+// through one right after the other; it also prints the cycles that they take.
+//
 // A file holds little-endian integers of the tensor's width in bytes, image by image, each in the order of the streams:
 // rows, columns, channels. With --streams, OUTPUTS holds for each image every tensor in the order of the table.
-// Exit status: 0 all equal, 1 a mismatch, 2 a file or an argument is wrong, 3 a stream ran empty or over.
+// Exit status: 0 all equal, 1 a mismatch, 2 a file or an argument is wrong, 3 a stream ran empty or over, or a
+// deadlock.
 #ifndef FIRELINE_TESTBENCH_H_
 #define FIRELINE_TESTBENCH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -33,6 +40,7 @@ struct Tensor {
 
 struct Network {
     const char* name;
+    std::size_t weight_bytes;  // that are loaded before the first image
     std::vector<Tensor> tensors;
 };
 
@@ -106,7 +114,7 @@ inline std::size_t compare(const Tensor& tensor, const std::size_t image, const 
 
 #if defined(FL_VITIS)
 
-inline Values stream_values(const Tensor& tensor) {
+inline Values stream_values(const Tensor& tensor, std::size_t) {
     fail(2, std::string(tensor.name) + ": streams between layers are kept by a plain g++ build only");
 }
 
@@ -114,12 +122,22 @@ inline void expect_all_read() {}
 
 #else
 
-inline Values stream_values(const Tensor& tensor) {
+#if defined(FL_BOUNDED)
+constexpr bool kKeepsAllImages = true;
+#else
+constexpr bool kKeepsAllImages = false;
+#endif
+
+// What went through the stream of a tensor for one image.
+inline Values stream_values(const Tensor& tensor, const std::size_t image) {
     Values values;
     for (const fl::StreamRecord& record : fl::stream_records()) {
         if (record.name != tensor.name) continue;
         record.copy(record.stream, values);
-        return values;
+        if (!kKeepsAllImages) return values;
+        const std::size_t first = std::min(image * tensor.size(), values.size());
+        const std::size_t last = std::min(first + tensor.size(), values.size());
+        return Values(values.begin() + first, values.begin() + last);
     }
     fail(2, std::string(tensor.name) + ": no stream has this name");
 }
@@ -132,65 +150,162 @@ inline void expect_all_read() {
 
 #endif
 
-// Sends one image through the design.
 template <class First, int WORD_BITS>
-Values run(void (*const top)(fl::AxiStream<First::kBeatBits>&, fl::AxiStream<WORD_BITS>&), const Values& image) {
-    static fl::AxiStream<First::kBeatBits> input("input");
-    static fl::AxiStream<WORD_BITS> output("output");
-    for (std::size_t i = 0; i < image.size(); i += First::kBeatChannels) {
-        std::uint64_t data = 0;
-        for (int lane = 0; lane < First::kBeatChannels; ++lane) {
-            const std::uint64_t slot = static_cast<std::uint64_t>(image[i + lane]) << (64 - First::kSlotBits);
-            data |= slot >> (64 - First::kSlotBits) << (lane * First::kSlotBits);
-        }
+struct Design {
+    using Input = fl::AxiStream<First::kBeatBits>;
+    using Output = fl::AxiStream<WORD_BITS>;
+
+    void (*top)(Input&, Output&);
+    Input input;
+    Output output;
+    std::size_t weight_beats = 0;
+
+#if defined(FL_BOUNDED)
+    explicit Design(void (*const function)(Input&, Output&))
+        : top(function), input("input", fl::kUnbounded), output("output", fl::kUnbounded) {}
+#else
+    explicit Design(void (*const function)(Input&, Output&)) : top(function), input("input"), output("output") {}
+#endif
+
+    void send(const std::uint64_t data, const bool last) {
         fl::AxiWord<First::kBeatBits> word;
         word.data = data;
         word.keep = -1;
         word.strb = -1;
-        word.last = i + First::kBeatChannels == image.size();
+        word.last = last;
         input.write(word);
     }
-    top(input, output);
-    Values values;
-    for (bool last = false; !last;) {
-        const fl::AxiWord<WORD_BITS> word = output.read();
-        const std::uint64_t bits = static_cast<std::uint64_t>(word.data) << (64 - WORD_BITS);
-        values.push_back(static_cast<std::int64_t>(bits) >> (64 - WORD_BITS));
-        last = static_cast<bool>(word.last);
+
+    // Little-endian words, sent once.
+    void load(const std::vector<unsigned char>& weights) {
+        constexpr std::size_t kBytes = First::kBeatBits / 8;
+        for (std::size_t i = 0; i < weights.size(); i += kBytes) {
+            std::uint64_t data = 0;
+            for (std::size_t k = 0; k < kBytes; ++k) data |= static_cast<std::uint64_t>(weights[i + k]) << (8 * k);
+            send(data, i + kBytes == weights.size());
+        }
+        weight_beats = weights.size() / kBytes;
     }
-    if (!input.empty() || !output.empty()) fail(3, "words are left on the AXI streams");
-    expect_all_read();
-    return values;
+
+    void send(const Values& image) {
+        for (std::size_t i = 0; i < image.size(); i += First::kBeatChannels) {
+            std::uint64_t data = 0;
+            for (int lane = 0; lane < First::kBeatChannels; ++lane) {
+                const std::uint64_t slot = static_cast<std::uint64_t>(image[i + lane]) << (64 - First::kSlotBits);
+                data |= slot >> (64 - First::kSlotBits) << (lane * First::kSlotBits);
+            }
+            send(data, i + First::kBeatChannels == image.size());
+        }
+    }
+
+    Values receive() {
+        Values values;
+        for (bool last = false; !last;) {
+            const fl::AxiWord<WORD_BITS> word = output.read();
+            const std::uint64_t bits = static_cast<std::uint64_t>(word.data) << (64 - WORD_BITS);
+            values.push_back(static_cast<std::int64_t>(bits) >> (64 - WORD_BITS));
+            last = static_cast<bool>(word.last);
+        }
+        return values;
+    }
+
+    void expect_nothing_left() {
+        if (!input.empty() || !output.empty()) fail(3, "words are left on the AXI streams");
+        expect_all_read();
+    }
+
+    // Calls done(i, the output for image(i)) for every image.
+    template <class Image, class Done>
+    void run(const std::size_t images, const Image& image, const Done& done) {
+#if defined(FL_BOUNDED)
+        for (std::size_t i = 0; i < images; ++i) send(image(i));
+        fl::machine().images = static_cast<int>(images);
+        top(input, output);
+        std::vector<long long> ends;
+        for (std::size_t i = 0; i < images; ++i) {
+            const Values result = receive();
+            ends.push_back(fl::machine().bench.now + 1);
+            done(i, result);
+        }
+        expect_nothing_left();
+        const long long latency = ends.front() - static_cast<long long>(weight_beats);
+        std::printf("latency %lld cycles, initiation interval %lld cycles\n", latency,
+                    images > 1 ? ends[images - 1] - ends[images - 2] : latency);
+#else
+        for (std::size_t i = 0; i < images; ++i) {
+            send(image(i));
+            top(input, output);
+            const Values result = receive();
+            expect_nothing_left();
+            done(i, result);
+        }
+#endif
+    }
+};
+
+#if defined(FL_BOUNDED)
+
+// STREAM=TOKENS
+inline void set_depth(const std::string& text) {
+    const std::size_t split = text.find('=');
+    const long tokens = split == std::string::npos ? 0 : std::strtol(text.c_str() + split + 1, nullptr, 10);
+    if (tokens < 1) fail(2, "--depth " + text + ": STREAM=TOKENS expected, with one token or more");
+    fl::machine().depths[text.substr(0, split)] = static_cast<std::size_t>(tokens);
 }
+
+inline void expect_depths_used() {
+    for (const auto& depth : fl::machine().depths)
+        if (!fl::machine().used.count(depth.first)) fail(2, "--depth " + depth.first + ": no stream has this name");
+}
+
+#else
+
+inline void set_depth(const std::string&) { fail(2, "--depth: build with -DFL_BOUNDED"); }
+
+inline void expect_depths_used() {}
+
+#endif
 
 template <class First, int WORD_BITS>
 int main(const Network& network, void (*const top)(fl::AxiStream<First::kBeatBits>&, fl::AxiStream<WORD_BITS>&),
          const int argc, char** const argv) {
     bool streams = false;
-    std::string inputs, outputs;
+    std::string inputs, outputs, weights;
     for (int i = 1; i < argc; ++i) {
         if (!std::strcmp(argv[i], "--streams")) {
             streams = true;
         } else if (!std::strcmp(argv[i], "--run") && i + 2 < argc) {
             inputs = argv[++i];
             outputs = argv[++i];
+        } else if (!std::strcmp(argv[i], "--weights") && i + 1 < argc) {
+            weights = argv[++i];
+        } else if (!std::strcmp(argv[i], "--depth") && i + 1 < argc) {
+            set_depth(argv[++i]);
         } else {
-            fail(2, std::string("usage: ") + argv[0] + " [--streams] [--run INPUTS OUTPUTS]");
+            fail(2, std::string("usage: ") + argv[0] + " [--streams] [--weights FILE] [--depth STREAM=TOKENS] [--run INPUTS OUTPUTS]");
         }
     }
+    static Design<First, WORD_BITS> design(top);
     const Tensor& first = network.tensors.front();
     const Tensor& last = network.tensors.back();
+    if (network.weight_bytes) {
+        if (weights.empty()) weights = data_folder(first.name) + "../../weights.bin";
+        const std::vector<unsigned char> data = read_file(weights);
+        if (data.size() != network.weight_bytes) fail(2, weights + ": not the weights of this network");
+        design.load(data);
+    }
 
     if (!outputs.empty()) {
         const std::vector<unsigned char> data = read_file(inputs);
+        const std::size_t images = image_count(first, data, inputs);
         std::FILE* const file = std::fopen(outputs.c_str(), "wb");
         if (!file) fail(2, outputs + ": cannot be written");
-        for (std::size_t image = 0; image < image_count(first, data, inputs); ++image) {
-            const Values result = run<First, WORD_BITS>(top, decode(first, data, image));
+        const auto image = [&](const std::size_t i) { return decode(first, data, i); };
+        design.run(images, image, [&](const std::size_t i, const Values& result) {
             if (!streams) encode(last, result, file);
             for (const Tensor& tensor : network.tensors)
-                if (streams) encode(tensor, stream_values(tensor), file);
-        }
+                if (streams) encode(tensor, stream_values(tensor, i), file);
+        });
         if (std::fclose(file)) fail(2, outputs + ": cannot be written");
         return 0;
     }
@@ -200,16 +315,17 @@ int main(const Network& network, void (*const top)(fl::AxiStream<First::kBeatBit
     for (const Tensor& tensor : network.tensors) golden.push_back(read_file(folder + tensor.name + ".bin"));
     const std::size_t images = image_count(first, golden.front(), folder + first.name + ".bin");
     std::size_t differences = 0, values = 0;
-    for (std::size_t image = 0; image < images; ++image) {
-        const Values result = run<First, WORD_BITS>(top, decode(first, golden.front(), image));
-        for (std::size_t i = 0; i < network.tensors.size() && streams; ++i) {
-            const Tensor& tensor = network.tensors[i];
+    const auto image = [&](const std::size_t i) { return decode(first, golden.front(), i); };
+    design.run(images, image, [&](const std::size_t i, const Values& result) {
+        for (std::size_t k = 0; k < network.tensors.size() && streams; ++k) {
+            const Tensor& tensor = network.tensors[k];
             values += tensor.size();
-            differences += compare(tensor, image, decode(tensor, golden[i], image), stream_values(tensor));
+            differences += compare(tensor, i, decode(tensor, golden[k], i), stream_values(tensor, i));
         }
         values += last.size();
-        differences += compare(last, image, decode(last, golden.back(), image), result);
-    }
+        differences += compare(last, i, decode(last, golden.back(), i), result);
+    });
+    expect_depths_used();
     std::printf("%s: %zu images, %zu values compared, %zu mismatches\n", network.name, images, values, differences);
     return differences ? 1 : 0;
 }

@@ -17,18 +17,22 @@ from fireline.codegen.axi import input_beat, output_bits
 from fireline.codegen.cpp_names import identifier
 from fireline.graph import Graph
 
-# The top function between two byte arrays, one image; 0 if words are left over or TLAST is not on the last.
+# The top function between two byte arrays, one image; 0 if words are left over or TLAST is not on the last. What `load`
+# takes comes in front of the next image.
 CORE = r"""
 #include <cstring>
 #include "{project}/src/{top}.h"
-extern "C" int core(const unsigned char* beats, int count, unsigned char* words, int results) {{
-    static fl::AxiStream<{beat_bits}> input("input");
-    static fl::AxiStream<{word_bits}> output("output");
+static fl::AxiStream<{beat_bits}> input("input");
+extern "C" void load(const unsigned char* beats, int count) {{
     for (int i = 0; i < count; ++i) {{
         fl::AxiWord<{beat_bits}> word{{}};
         std::memcpy(&word.data, beats + i * {beat_bits} / 8, {beat_bits} / 8);
         input.write(word);
     }}
+}}
+extern "C" int core(const unsigned char* beats, int count, unsigned char* words, int results) {{
+    static fl::AxiStream<{word_bits}> output("output");
+    load(beats, count);
     ::{top}(input, output);
     bool good = true;
     for (int i = 0; i < results; ++i) {{
@@ -59,14 +63,24 @@ class Core:
         # Cores of several projects live in one process; a unique symbol would be shared among them.
         flags = ["-std=c++14", "-O0", "-fPIC", "-shared", "-fno-gnu-unique"]
         compile_library(["g++", *flags, folder / "all.cpp"], library)
-        self.function = ctypes.CDLL(str(library)).core
+        loaded = ctypes.CDLL(str(library))
+        self.function, self.take_weights = loaded.core, loaded.load
+        weights = project / "weights.bin"
+        self.weight_bytes = weights.stat().st_size if weights.exists() else 0
         self.beat_bytes = beat.bits // 8
         self.image_bytes = int(np.prod(graph.input.output.shape)) // beat.channels * self.beat_bytes
         self.results = int(np.prod(graph.output.output.shape))
         self.result_bytes = self.results * output_bits(graph.output) // 8
 
+    def load(self, weights: bytes) -> None:
+        """The weights, once."""
+        assert len(weights) == self.weight_bytes
+        self.take_weights(weights, len(weights) // self.beat_bytes)
+        self.weight_bytes = 0
+
     def __call__(self, beats: bytes) -> bytes:
         """One image."""
+        assert not self.weight_bytes, "the core waits for weights"
         assert len(beats) == self.image_bytes
         words = ctypes.create_string_buffer(self.result_bytes)
         assert self.function(beats, len(beats) // self.beat_bytes, words, self.results)
@@ -112,6 +126,9 @@ class Overlay:
         send = self.dma.sendchannel
         if send.pending is not None:
             self.queue, send.pending = self.queue + bytes(send.pending), None
+        if self.control == 0x81 and self.queue and self.run.weight_bytes:
+            self.run.load(self.queue[: self.run.weight_bytes])
+            self.queue = b""
 
     def finish_send(self) -> None:
         self.fetch()
@@ -171,8 +188,12 @@ class Registers:
 
     def _transfer(self) -> None:
         assert self.values.pop(self.core_base) == 1
-        (source, length), (target, room) = self._channel(0x00), self._channel(0x30)
+        source, length = self._channel(0x00)
         assert any(start <= source and source + length <= start + count for start, count in self.flushed)
+        if self.run.weight_bytes:
+            self.run.load(ctypes.string_at(source, length))
+            return
+        target, room = self._channel(0x30)
         words = self.run(ctypes.string_at(source, length))
         assert room == len(words)
         ctypes.memmove(target, words, room)

@@ -24,7 +24,7 @@ from fireline.codegen.project import write_project
 from fireline.codegen.simple_folding import simple_plan
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
-from fireline.graph import Graph, Tensor
+from fireline.graph import Conv2d, Graph, Tensor
 from fireline.sim.integer import quantize
 from tests.codegen.boards import Core, Registers, compile_library, fake_pynq
 from tests.graphs import Builder, fire_network, random_pixels
@@ -194,6 +194,46 @@ def test_bare_metal_driver_gives_up(tmp_path: Path) -> None:
     driver = Bare(Made(graph, tmp_path / "project", Core(graph, tmp_path / "project", tmp_path)), tmp_path)
     driver.registers.dead = True
     assert driver.predict(np.zeros(graph.input.output.shape, np.int64))[0] == -1
+
+
+def made_with_loaded_weights(folder: Path) -> Made:
+    graph = colour_with_signed_logits()
+    plan = simple_plan(graph, device("xck26"), 200.0)
+    foldings = tuple(
+        replace(folding, rom="uram") if isinstance(node, Conv2d) else folding
+        for node, folding in zip(graph.nodes, plan.foldings, strict=True)
+    )
+    write_project(replace(plan, foldings=foldings), folder / "project")
+    return Made(graph, folder / "project", Core(graph, folder / "project", folder))
+
+
+def test_pynq_driver_loads_the_weights_first(tmp_path: Path) -> None:
+    made = made_with_loaded_weights(tmp_path)
+    images, weights = images_of(made.graph, 3), made.project / "weights.bin"
+    with fake_pynq(made.core):
+        driver = pynq_driver(made.project)
+        short = tmp_path / "short.bin"
+        short.write_bytes(weights.read_bytes()[:-8])
+        with pytest.raises(ValueError, match="the weights are"):
+            driver.Network("network.bit", short)
+        network = driver.Network("network.bit", weights)
+        for _ in range(2):
+            assert np.array_equal(network.predict_integers(images), made.graph.simulate(images))
+
+
+def test_bare_metal_driver_loads_the_weights_first(tmp_path: Path) -> None:
+    made = made_with_loaded_weights(tmp_path)
+    driver, images = Bare(made, tmp_path), images_of(made.graph, 2)
+    weights = (made.project / "weights.bin").read_bytes()
+    room = ctypes.create_string_buffer(len(weights) + 128)
+    start = -ctypes.addressof(room) % 64
+    room[start : start + len(weights)] = weights
+    load = driver.library[f"{made.graph.name}_load"]
+    assert load(ctypes.c_void_p(ctypes.addressof(room) + start)) == 0
+    for pixels, logits in zip(quantize(made.graph.input, images), made.graph.simulate(images), strict=True):
+        status, got = driver.predict(pixels)
+        assert status == 0
+        assert np.array_equal(got, logits)
 
 
 def test_the_outputs_of_these_networks_have_both_signs() -> None:

@@ -82,7 +82,9 @@ def test_a_refusal_says_by_how_much_and_what_would_fit() -> None:
 
 @pytest.mark.slow
 def test_a_device_with_uram_could_load_the_weights() -> None:
-    with pytest.raises(DoesNotFitError, match="weights loaded into URAM at start or device"):
+    with pytest.raises(
+        DoesNotFitError, match=r"weights loaded into URAM at start \(--load-weights\) or device"
+    ):
         plan_for(squeezenet1_1(8), "xck26")
     assert plan_for(squeezenet1_1(8), "xck26", freedom=Freedom(loaded=True))
 

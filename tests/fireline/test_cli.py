@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 from fireline.cli import main
+from fireline.cli.results import load_plan, save_hardware
+from fireline.codegen.folding import plan_for
 from fireline.codegen.lower import lower
-from fireline.graph import Conv2d
+from fireline.errors import FirelineError
+from fireline.graph import Conv2d, Node
+from fireline.sim.depths import best_depths
+from tests.graphs import Builder, fire_network
 from tests.qonnx_models import QonnxBuilder, fire_model
 from tests.random_networks import random_model
 
@@ -316,3 +321,23 @@ def test_engines_that_need_hls4ml_name_the_way_out(
         assert status == 2
         assert "pip install hls4ml==1.3.0" in stderr
         assert stderr.count("\n") == 1
+
+
+def test_a_plan_is_simulated_and_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    plot, timeline = tmp_path / "plan.svg", tmp_path / "timeline.svg"
+    args = ["plan", fire_model(tmp_path), "--json", "--plot", plot, "--timeline", timeline]
+    status, out, _ = run(capsys, *args)
+    figures = json.loads(out)
+    assert status == 0
+    assert figures["simulated"]
+    assert figures["latency"] > figures["initiation_interval"] >= max(s["cycles"] for s in figures["stages"])
+    assert all("</svg>" in path.read_text() for path in (plot, timeline))
+
+
+def test_a_run_remembers_its_plan(tmp_path: Path) -> None:
+    graph = fire_network()
+    plan = best_depths(plan_for(graph, "xc7z020", target_fps=2000))
+    save_hardware(tmp_path, plan, "xc7z020", None, 2000)
+    assert load_plan(tmp_path, graph) == plan
+    with pytest.raises(FirelineError, match="of another network"):
+        load_plan(tmp_path, Builder((3, 15, 15), seed=0).graph())

@@ -2,9 +2,12 @@
 //
 // An input word holds `kBeatChannels` neighbouring channels of a pixel, each in a slot of `kSlotBits`, the first in the
 // least significant one. An output word holds one value. TLAST of the input is not looked at: images have a fixed size.
+//
+// Where weights are loaded (loaded.h), they come first on the same input, in words of 64 bits, low bits first.
 #ifndef FIRELINE_AXI_H_
 #define FIRELINE_AXI_H_
 
+#include "loaded.h"
 #include "pragmas.h"
 #include "rom.h"
 #include "stream.h"
@@ -38,6 +41,25 @@ void append_values(const AxiWord<BITS>& word, std::vector<std::int64_t>& values)
 template <int BITS>
 using AxiStream = Stream<AxiWord<BITS>>;
 
+template <int BITS>
+void load_memories(AxiStream<BITS>&) {}
+
+// WORDS: of each memory.
+template <int BITS, int WORDS, int... MORE, class... Rest>
+void load_memories(AxiStream<BITS>& input, Stream<WeightWord>& first, Rest&... rest) {
+    constexpr int kBeats = 64 / BITS;
+    WeightWord word;
+    for (int i = 0; i < WORDS; ++i) {
+        for (int beat = 0; beat < kBeats; ++beat) {
+            FL_PIPELINE(1)
+            const std::uint64_t data = static_cast<std::uint64_t>(input.read().data);
+            word.lane[0] = beat == 0 ? data : word.lane[0] | data << (beat * BITS);
+            if (beat == kBeats - 1) first.write(word);
+        }
+    }
+    load_memories<BITS, MORE...>(input, rest...);
+}
+
 template <class L>
 void axi_input(AxiStream<L::kBeatBits>& input, Stream<Token<typename L::Value, L::kBeatChannels>>& output) {
     for (int i = 0; i < L::kChannels / L::kBeatChannels * L::kHeight * L::kWidth; ++i) {
@@ -50,6 +72,16 @@ void axi_input(AxiStream<L::kBeatBits>& input, Stream<Token<typename L::Value, L
         }
         output.write(token);
     }
+}
+
+// Fills the memories once, then as above.
+template <class L, int... WORDS, class... Words>
+void axi_input_and_weights(AxiStream<L::kBeatBits>& input, Stream<Token<typename L::Value, L::kBeatChannels>>& output,
+                           Words&... words) {
+    static bool is_loaded = false;
+    if (!is_loaded) load_memories<L::kBeatBits, WORDS...>(input, words...);
+    is_loaded = true;
+    axi_input<L>(input, output);
 }
 
 template <int BITS, int VALUES, class T, int LANES>

@@ -8,13 +8,14 @@
 
 namespace fl {
 
-template <class L, class R>
+// Weights: what mvu.h takes, constant memories or streams that fill them.
+template <class L, class R, class Weights>
 void conv2d(Stream<Token<typename L::Input, L::kSimd>>& input, Stream<Token<typename L::Output, L::kPe>>& output,
-            const PackedRom<L>& rom, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
+            Weights& weights, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
     FL_DATAFLOW
     FL_STREAM(2, windows, L::Name(), ".windows", Token<typename L::Input, L::kTerms>);
-    line_buffer<L>(input, windows);
-    mvu<L, R>(windows, output, rom, bias);
+    FL_PROCESS(line_buffer<L>(input, windows));
+    FL_PROCESS(mvu<L, R>(windows, output, weights, bias));
 }
 
 }  // namespace fl

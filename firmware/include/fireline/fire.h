@@ -13,13 +13,14 @@
 
 namespace fl {
 
-template <class L, class SqueezeRule, class Expand1x1Rule, class Expand3x3Rule>
+template <class L, class SqueezeRule, class Expand1x1Rule, class Expand3x3Rule, class SqueezeWeights,
+          class Expand1x1Weights, class Expand3x3Weights>
 void fire(Stream<Token<typename L::Squeeze::Input, L::Squeeze::kSimd>>& input,
-          Stream<Token<typename L::Output, L::kLanes>>& output, const PackedRom<typename L::Squeeze>& squeeze_rom,
+          Stream<Token<typename L::Output, L::kLanes>>& output, SqueezeWeights& squeeze_weights,
           const typename L::Squeeze::Accumulator (&squeeze_bias)[L::Squeeze::kFolds][L::Squeeze::kPe],
-          const PackedRom<typename L::Expand1x1>& expand1x1_rom,
+          Expand1x1Weights& expand1x1_weights,
           const typename L::Expand1x1::Accumulator (&expand1x1_bias)[L::Expand1x1::kFolds][L::Expand1x1::kPe],
-          const PackedRom<typename L::Expand3x3>& expand3x3_rom,
+          Expand3x3Weights& expand3x3_weights,
           const typename L::Expand3x3::Accumulator (&expand3x3_bias)[L::Expand3x3::kFolds][L::Expand3x3::kPe]) {
     using S = typename L::Squeeze;
     using A = typename L::Expand1x1;
@@ -38,16 +39,16 @@ void fire(Stream<Token<typename L::Squeeze::Input, L::Squeeze::kSimd>>& input,
     FL_STREAM(L::kConcat1x1Depth, joined1x1, A::Name(), ".out", Token<typename L::Output, L::kLanes>);
     FL_STREAM(L::kConcat3x3Depth, joined3x3, B::Name(), ".out", Token<typename L::Output, L::kLanes>);
 
-    mvu<S, SqueezeRule>(input, squeezed, squeeze_rom, squeeze_bias);
-    fork<kSqueezed / S::kPe>(squeezed, squeezed1x1, squeezed3x3);
-    resize<kSqueezed>(squeezed1x1, resized1x1);
-    mvu<A, Expand1x1Rule>(resized1x1, expanded1x1, expand1x1_rom, expand1x1_bias);
-    resize<kSqueezed>(squeezed3x3, resized3x3);
-    conv2d<B, Expand3x3Rule>(resized3x3, expanded3x3, expand3x3_rom, expand3x3_bias);
-    resize<kPixels * A::kOutChannels>(expanded1x1, joined1x1);
-    resize<kPixels * B::kOutChannels>(expanded3x3, joined3x3);
-    concat<kPixels, (A::kOutChannels + B::kOutChannels) / L::kLanes, A::kOutChannels / L::kLanes,
-           B::kOutChannels / L::kLanes>(output, joined1x1, joined3x3);
+    FL_PROCESS(mvu<S, SqueezeRule>(input, squeezed, squeeze_weights, squeeze_bias));
+    FL_PROCESS(fork<kSqueezed / S::kPe>(squeezed, squeezed1x1, squeezed3x3));
+    FL_PROCESS(resize<kSqueezed>(squeezed1x1, resized1x1));
+    FL_PROCESS(mvu<A, Expand1x1Rule>(resized1x1, expanded1x1, expand1x1_weights, expand1x1_bias));
+    FL_PROCESS(resize<kSqueezed>(squeezed3x3, resized3x3));
+    FL_PROCESS(conv2d<B, Expand3x3Rule>(resized3x3, expanded3x3, expand3x3_weights, expand3x3_bias));
+    FL_PROCESS(resize<kPixels * A::kOutChannels>(expanded1x1, joined1x1));
+    FL_PROCESS(resize<kPixels * B::kOutChannels>(expanded3x3, joined3x3));
+    FL_PROCESS(concat<kPixels, (A::kOutChannels + B::kOutChannels) / L::kLanes, A::kOutChannels / L::kLanes,
+                      B::kOutChannels / L::kLanes>(output, joined1x1, joined3x3));
 }
 
 }  // namespace fl

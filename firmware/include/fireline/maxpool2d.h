@@ -10,26 +10,27 @@
 
 namespace fl {
 
-// Windows of KERNEL positions every STRIDE along a line of BEFORE + LENGTH + AFTER positions, INNER tokens each; what
-// lies outside LENGTH is padding and never wins.
+// Windows of KERNEL positions every STRIDE along a line of LENGTH positions, INNER tokens each, with BEFORE and AFTER
+// positions of padding, which never win. Padding takes no time: the first position is the first of every window that
+// begins in front of it, and a window that ends behind the last position is finished there, unless another is, too.
 template <class L, int OUTER, int BEFORE, int LENGTH, int AFTER, int INNER, int KERNEL, int STRIDE>
 void running_max(Stream<Token<typename L::Value, L::kLanes>>& input,
                  Stream<Token<typename L::Value, L::kLanes>>& output) {
-    constexpr int kLength = BEFORE + LENGTH + AFTER;
+    constexpr int kEarly = AFTER < STRIDE ? AFTER : STRIDE - 1;  // positions by which a window may end earlier
+    constexpr int kLength = LENGTH + AFTER - kEarly;
     constexpr int kSlots = (KERNEL + STRIDE - 1) / STRIDE;
     constexpr int kPeriod = kSlots * STRIDE;  // positions from one window of a slot to its next
 
     static Token<typename L::Value, L::kLanes> largest[kSlots][INNER];
     FL_PARTITION(largest, 1)
     FL_INDEPENDENT(largest)
-    int phase = 0;  // position modulo kPeriod
+    int phase = BEFORE % kPeriod;  // position within the padded line, modulo kPeriod
     for (int outer = 0; outer < OUTER; ++outer) {
         for (int i = 0; i < kLength; ++i) {
             for (int j = 0; j < INNER; ++j) {
                 FL_PIPELINE(1)
-                const bool inside = i >= BEFORE && i < BEFORE + LENGTH;
                 Token<typename L::Value, L::kLanes> x;
-                if (inside) {
+                if (i < LENGTH) {
                     x = input.read();
                 } else {
                     for (int lane = 0; lane < L::kLanes; ++lane) x.lane[lane] = L::kLowest;
@@ -37,17 +38,22 @@ void running_max(Stream<Token<typename L::Value, L::kLanes>>& input,
                 for (int slot = 0; slot < kSlots; ++slot) {
                     const int start = slot * STRIDE;
                     const int place = phase < start ? phase - start + kPeriod : phase - start;  // within the window
-                    if (i < start || place >= KERNEL) continue;
+                    if (i + BEFORE < start || place >= KERNEL) continue;
                     Token<typename L::Value, L::kLanes> best = x;
-                    if (place > 0) {
+                    if (place > 0 && i > 0) {
                         const Token<typename L::Value, L::kLanes> held = largest[slot][j];
                         for (int lane = 0; lane < L::kLanes; ++lane)
                             best.lane[lane] = x.lane[lane] < held.lane[lane] ? held.lane[lane] : x.lane[lane];
                     }
                     largest[slot][j] = best;
-                    if (place == KERNEL - 1) output.write(best);
+                    const int rest = KERNEL - 1 - place;  // positions that the window still has
+                    const int early = i < LENGTH - 1 ? 0 : kEarly;
+                    if (i == LENGTH - 1 ? rest <= early : rest == early) output.write(best);
                 }
-                if (j == INNER - 1) phase = i == kLength - 1 || phase == kPeriod - 1 ? 0 : phase + 1;
+                if (j == INNER - 1) {
+                    phase = phase == kPeriod - 1 ? 0 : phase + 1;
+                    if (i == kLength - 1) phase = BEFORE % kPeriod;
+                }
             }
         }
     }
@@ -59,10 +65,10 @@ void maxpool2d(Stream<Token<typename L::Value, L::kLanes>>& input,
     constexpr int kFolds = L::kChannels / L::kLanes;
     FL_DATAFLOW
     FL_STREAM(2, rows, L::Name(), ".rows", Token<typename L::Value, L::kLanes>);
-    running_max<L, L::kInHeight, L::kPadLeft, L::kInWidth, L::kPadRight, kFolds, L::kKernelWidth, L::kStrideWidth>(
-        input, rows);
-    running_max<L, 1, L::kPadTop, L::kInHeight, L::kPadBottom, L::kOutWidth * kFolds, L::kKernelHeight,
-                L::kStrideHeight>(rows, output);
+    FL_PROCESS(running_max<L, L::kInHeight, L::kPadLeft, L::kInWidth, L::kPadRight, kFolds, L::kKernelWidth,
+                           L::kStrideWidth>(input, rows));
+    FL_PROCESS(running_max<L, 1, L::kPadTop, L::kInHeight, L::kPadBottom, L::kOutWidth * kFolds, L::kKernelHeight,
+                           L::kStrideHeight>(rows, output));
 }
 
 }  // namespace fl

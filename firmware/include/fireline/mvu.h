@@ -5,6 +5,7 @@
 #ifndef FIRELINE_MVU_H_
 #define FIRELINE_MVU_H_
 
+#include "loaded.h"
 #include "multiply.h"
 #include "pragmas.h"
 #include "requantize.h"
@@ -93,11 +94,12 @@ void multiply_accumulate(SharedProducts, Sums<L>& acc, const Rom& rom, const int
     for (int p = 0; p < L::kPe; ++p) acc[0][p] += sum[p];
 }
 
-template <class L, class R>
-void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<typename L::Output, L::kPe>>& output,
-         const PackedRom<L>& packed, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
+template <class L, class R, class Rom>
+void multiply_windows(Stream<Token<typename L::Input, L::kTerms>>& windows,
+                      Stream<Token<typename L::Output, L::kPe>>& output, const Rom& rom,
+                      const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
+    FL_INLINE
     using T = Turn<L>;
-    FL_ROM(L, rom, packed);
     FL_PARTITION(bias, 2)
     static Token<typename L::Input, L::kTerms> window[T::kAllTokens];
     Sums<L> acc = {};
@@ -131,6 +133,27 @@ void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<type
             }
         }
     }
+}
+
+// With constant weights.
+template <class L, class R>
+void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<typename L::Output, L::kPe>>& output,
+         const PackedRom<L>& packed, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
+    FL_ROM(L, rom, packed);
+    multiply_windows<L, R>(windows, output, rom, bias);
+}
+
+// With weights that arrive before the first image.
+template <class L, class R>
+void mvu(Stream<Token<typename L::Input, L::kTerms>>& windows, Stream<Token<typename L::Output, L::kPe>>& output,
+         Stream<WeightWord>& words, const typename L::Accumulator (&bias)[L::kFolds][L::kPe]) {
+    static PackedRom<L> memory;
+    static bool is_loaded = false;
+    FL_BIND_STORAGE(memory, ram_s2p, uram)
+    if (!is_loaded) load<L>(words, memory);
+    is_loaded = true;
+    FL_ROM(L, rom, memory);
+    multiply_windows<L, R>(windows, output, rom, bias);
 }
 
 }  // namespace fl

@@ -1,5 +1,8 @@
 // Every pragma of the library, as a macro. Only here do the dialects of the tools differ, and none changes a value.
 //
+// FL_PROCESS holds a call in a dataflow region, and FL_PIPELINE is the first thing in a pipelined loop: in the bounded
+// C-simulation (bounded.h) these are a process of its own and one step of it.
+//
 // Vitis HLS unrolls the loops inside a pipelined loop by itself, so loops over lanes need no pragma of their own there.
 #ifndef FIRELINE_PRAGMAS_H_
 #define FIRELINE_PRAGMAS_H_
@@ -10,6 +13,7 @@
 
 #define FL_INLINE FL_PRAGMA(HLS inline)
 #define FL_DATAFLOW FL_PRAGMA(HLS dataflow)
+#define FL_PROCESS(...) __VA_ARGS__
 #define FL_PIPELINE(ii) FL_PRAGMA(HLS pipeline II = ii)
 #define FL_PARTITION(array, dimension) FL_PRAGMA(HLS array_partition variable = array complete dim = dimension)
 #define FL_RESHAPE(array, dimension) FL_PRAGMA(HLS array_reshape variable = array complete dim = dimension)
@@ -22,14 +26,22 @@
 #else
 
 #define FL_INLINE
-#define FL_DATAFLOW
-#define FL_PIPELINE(ii)
 #define FL_PARTITION(array, dimension)
 #define FL_RESHAPE(array, dimension)
 #define FL_INDEPENDENT(array)
 #define FL_BIND_STORAGE(array, kind, resource)
 #define FL_BIND_OP(value, operation, resource)
 #define FL_INTERFACE(mode, port)
+
+#if defined(FL_BOUNDED)
+#define FL_DATAFLOW fl::Region fl_region;
+#define FL_PROCESS(...) fl_region.start([&] { __VA_ARGS__; })
+#define FL_PIPELINE(ii) const fl::Step fl_step;
+#else
+#define FL_DATAFLOW
+#define FL_PROCESS(...) __VA_ARGS__
+#define FL_PIPELINE(ii)
+#endif
 
 // Before a loop over lanes: g++ vectorises such a loop well unless it unrolls it first.
 #if defined(__GNUC__) && !defined(__clang__)

@@ -45,10 +45,10 @@ void resize(Narrow, Stream<Token<T, FROM>>& input, Stream<Token<T, TO>>& output)
 
 template <int VALUES, class T, int FROM, int TO>
 void resize(Common, Stream<Token<T, FROM>>& input, Stream<Token<T, TO>>& output) {
-    FL_DATAFLOW
     Stream<Token<T, FROM / greatest_common_divisor(FROM, TO) * TO>> common("resize");
-    resize<VALUES>(Widen(), input, common);
-    resize<VALUES>(Narrow(), common, output);
+    FL_DATAFLOW
+    FL_PROCESS(resize<VALUES>(Widen(), input, common));
+    FL_PROCESS(resize<VALUES>(Narrow(), common, output));
 }
 
 // VALUES: all values of the tensor.

@@ -3,6 +3,8 @@
 // C-simulation runs the processes one after the other, so after an image every stream still holds the whole tensor
 // that went through it; the test bench finds the streams by name and compares them. A log begins anew when a token is
 // written after all were read. Reading an empty stream stops the program with the stream's name.
+//
+// With FL_BOUNDED the processes run side by side, and a stream has its depth: bounded.h.
 #ifndef FIRELINE_STREAM_H_
 #define FIRELINE_STREAM_H_
 
@@ -50,6 +52,18 @@ template <class T, int LANES>
 void append_values(const Token<T, LANES>& token, std::vector<std::int64_t>& values) {
     for (const T& lane : token.lane) values.push_back(static_cast<std::int64_t>(lane));
 }
+
+}  // namespace fl
+
+#if defined(FL_BOUNDED)
+
+#include "bounded.h"
+
+#define FL_STREAM(depth, variable, name, part, ...) static fl::Stream<__VA_ARGS__> variable(name, part, depth)
+
+#else
+
+namespace fl {
 
 template <class T>
 class Stream {
@@ -102,5 +116,6 @@ class Stream {
 
 #define FL_STREAM(depth, variable, name, part, ...) static fl::Stream<__VA_ARGS__> variable(name, part)
 
+#endif
 #endif
 #endif  // FIRELINE_STREAM_H_

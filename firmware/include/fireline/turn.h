@@ -2,8 +2,8 @@
 //
 // Hardware takes a token of the window and computes the sums of one fold. A native build takes the whole window and all
 // folds that see it, because a compiler vectorises one long loop and not many short ones. Integers may be added in any
-// order, so the sums are the same, and tokens are read and written in the same order. The ap_int and the checked build
-// go as hardware does.
+// order, so the sums are the same, and tokens are read and written in the same order. The ap_int, the checked and the
+// bounded build go as hardware does.
 #ifndef FIRELINE_TURN_H_
 #define FIRELINE_TURN_H_
 
@@ -11,7 +11,7 @@
 
 namespace fl {
 
-#if defined(FL_AP_INT) || defined(FL_CHECKED)
+#if defined(FL_AP_INT) || defined(FL_CHECKED) || defined(FL_BOUNDED)
 constexpr bool kAsHardware = true;
 #else
 constexpr bool kAsHardware = false;

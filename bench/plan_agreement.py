@@ -1,0 +1,43 @@
+"""Every plan of every preset on every device: does it fit, and is the simulated interval the closed form's?
+
+python -m bench.plan_agreement [PRESET ...]
+
+Rows that do not fit are left out. Plans of more cycles than `AFFORDABLE` are only checked for what they need.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from fireline.codegen.cycles import initiation_interval
+from fireline.codegen.devices import devices
+from fireline.codegen.folding import DEFAULT, Freedom, limits, node_options, plan_for, shortest_interval
+from fireline.model.presets import PRESETS
+from fireline.sim.dataflow import simulate
+from fireline.sim.depths import affordable, best_depths, check_fits
+from tests.codegen.networks import network
+
+
+def main(names: list[str]) -> None:
+    for name in names or PRESETS:
+        for bits in (8, 4):
+            graph = network(name, bits)
+            for part in devices().values():
+                freedoms = (DEFAULT, Freedom(loaded=True)) if part.uram else (DEFAULT,)
+                fitting = (
+                    f for f in freedoms if shortest_interval(node_options(graph, part, f), limits(part))
+                )
+                freedom = next(fitting, None)
+                if freedom is None:
+                    continue
+                plan = best_depths(plan_for(graph, part.name, freedom=freedom))
+                check_fits(plan)
+                row = f"{name} {bits} bits {part.name}{' loaded' if plan.loaded else ''}"
+                if affordable(plan):
+                    print(f"{simulate(plan).interval / initiation_interval(plan):.4f} {row}", flush=True)
+                else:
+                    print(f"fits   {row}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
