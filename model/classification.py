@@ -62,9 +62,10 @@ def read_right(run: Path) -> npt.NDArray[np.bool_]:
     path = run / SCORES
     try:
         content = json.loads(path.read_bytes())
-        return np.asarray(content["labels"]) == np.asarray(content["predicted"])
+        right: npt.NDArray[np.bool_] = np.equal(content["labels"], content["predicted"])
     except (OSError, ValueError, KeyError, TypeError):
         raise FirelineError("missing or damaged", node=str(path), hint="fireline train") from None
+    return right
 
 
 @dataclass(frozen=True)

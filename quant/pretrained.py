@@ -17,6 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -84,7 +85,7 @@ def pack(run_folder: Path, name: str, out: Path) -> None:
             conv.weight.copy_(conv.quant_weight().value)
     arrays = dict(_arrays(network, FLOAT_PART, np.float16)) | dict(_arrays(twin, TWIN_PART, np.float32))
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     epochs = sum(phase.epochs for phase in recipe.train.phases)
     run = replace(
         run,
@@ -102,7 +103,9 @@ def _folder() -> Traversable:
     return resources.files("fireline.quant") / "checkpoints"
 
 
-def _arrays(network: Network, part: str, kind: type[np.floating]) -> Iterator[tuple[str, np.ndarray]]:  # type: ignore[type-arg]
+def _arrays(
+    network: Network, part: str, kind: type[np.floating]
+) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
     for key, value in network.state_dict().items():
         array = value.numpy()
         yield part + key, array.astype(kind) if array.dtype == np.float32 else array

@@ -151,5 +151,5 @@ def decode(node: Node, real: npt.NDArray[np.floating]) -> Integers:
         nearest = np.rint(steps)
         on_grid = np.abs(steps - nearest) <= 0.25
     if on_grid.all():
-        return nearest.astype(np.int64) + node.output.zero_point
+        return np.asarray(nearest.astype(np.int64) + node.output.zero_point)
     return np.where(on_grid, nearest + node.output.zero_point, OFF_GRID).astype(np.int64)

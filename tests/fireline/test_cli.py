@@ -14,7 +14,7 @@ from fireline.cli.results import load_plan, save_hardware
 from fireline.codegen.folding import plan_for
 from fireline.codegen.lower import lower
 from fireline.errors import FirelineError
-from fireline.graph import Conv2d, Node
+from fireline.graph import Conv2d
 from fireline.sim.depths import best_depths
 from tests.graphs import Builder, fire_network
 from tests.qonnx_models import QonnxBuilder, fire_model
