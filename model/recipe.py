@@ -26,8 +26,9 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from fireline.errors import FirelineError
+from fireline.model.alexnet import AlexNet
 from fireline.model.architecture import SqueezeNet, metaparameter_fires
-from fireline.model.presets import PRESETS, preset
+from fireline.model.presets import NAMES, architecture
 
 _STRICT = ConfigDict(extra="forbid")
 _Share = Annotated[float, Field(ge=0, lt=1)]
@@ -223,8 +224,8 @@ class Quantize:
 class Recipe:
     """One experiment.
 
-    `network` is a preset, `change` replaces fields of it: `fires` may be metaparameters (`{base_e = 32, count = 6}`).
-    `data` names the data set as everywhere. `published` is what others reported: top-1 in percent.
+    `network` is a preset or a baseline, `change` replaces fields of it; `fires` may be metaparameters, such as
+    `{base_e = 32, count = 6}`. `data` names the data set as everywhere. `published` is top-1 in percent elsewhere.
     """
 
     name: str
@@ -237,23 +238,24 @@ class Recipe:
     published: float | None = None
 
     @property
-    def architecture(self) -> SqueezeNet:
+    def architecture(self) -> SqueezeNet | AlexNet:
         """The preset with its changes.
 
         Raises:
             FirelineError: there is no such preset or field, or the result is no network.
         """
-        fields = {**asdict(preset(self.network)), **self.change}
-        if isinstance(fields["fires"], Mapping):
+        base = architecture(self.network)
+        fields = {**asdict(base), **self.change}
+        if isinstance(fields.get("fires"), Mapping):
             fields["fires"] = _metaparameters(fields["fires"])
-        unknown = set(fields) - set(SqueezeNet.__dataclass_fields__)
+        unknown = set(fields) - set(asdict(base))
         if unknown:
             raise FirelineError(f"a network has no {min(unknown)!r}", node=f"{self.name}: change")
-        return _checked(_ARCHITECTURE, fields, f"{self.name}: change")
+        adapter: TypeAdapter[SqueezeNet | AlexNet] = TypeAdapter(type(base))
+        return _checked(adapter, fields, f"{self.name}: change")
 
 
 _RECIPE = TypeAdapter(Recipe)
-_ARCHITECTURE = TypeAdapter(SqueezeNet)
 
 
 def one_phase(
@@ -285,7 +287,7 @@ def read_recipe(what: str) -> Recipe:
     recipes = shipped()
     if what in recipes:
         return parse_recipe(recipes[what], what, f"recipe {what}")
-    if what in PRESETS:
+    if what in NAMES:
         return Recipe(name=what, network=what, data="digits", train=one_phase(20))
     raise FirelineError(
         f"there is no recipe or preset {what!r}", hint=f"a TOML file, or one of {', '.join(recipes)}"

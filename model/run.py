@@ -22,12 +22,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from fireline.errors import FirelineError
 from fireline.files import write_whole
+from fireline.model.alexnet import AlexNet
 from fireline.model.architecture import SqueezeNet
 from fireline.model.classification import SCORES, classification
 from fireline.model.curves import write_curves
 from fireline.model.data import load
 from fireline.model.evaluate import Accuracy, accuracy, logits
-from fireline.model.network import Network, float_network
+from fireline.model.network import Network, Staged, float_network
 from fireline.model.progress import read_rows
 from fireline.model.recipe import Recipe
 from fireline.model.train import ALONE, Files, Machines, fit, leads
@@ -45,7 +46,7 @@ class Run:
     """
 
     preset: str
-    architecture: SqueezeNet
+    architecture: SqueezeNet | AlexNet
     weights: str
     classes: tuple[str, ...] = ()
     seed: int = 0
@@ -77,6 +78,8 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
     data, test = load(recipe.data, "train", config.input), load(recipe.data, "test", config.input)
     network = float_network(config, training.seed)
     if recipe.start is not None:
+        if not isinstance(network, Network):
+            raise FirelineError("a baseline starts from random weights", node=recipe.name)
         start_from(network, recipe.start.weights, recipe.start.preprocessing)
     fit(network, data, test, training, Files(out / METRICS, out / CHECKPOINT), "float", machines=machines)
     epochs = sum(phase.epochs for phase in training.phases)
@@ -128,21 +131,24 @@ def load_float(folder: Path) -> Network:
     """The float network of a run, in eval mode.
 
     Raises:
-        FirelineError: the folder is no run, or has no float network.
+        FirelineError: the folder is no run, has no float network, or is of a baseline.
     """
-    network = float_network(read_run(folder).architecture)
+    run = read_run(folder)
+    network = float_network(run.architecture)
+    if not isinstance(network, Network):
+        raise FirelineError("a baseline goes no further than training", node=f"{folder}: {run.preset}")
     load_network(folder / FLOAT, network)
     return network.eval()
 
 
-def save_network(path: Path, network: Network) -> None:
+def save_network(path: Path, network: Staged) -> None:
     """Write the state of `network`, float or twin."""
     buffer = io.BytesIO()
     torch.save(network.state_dict(), buffer)
     write_whole(path, buffer.getvalue())
 
 
-def load_network(path: Path, network: Network) -> None:
+def load_network(path: Path, network: Staged) -> None:
     """Read the state of `network`, in place.
 
     Raises:

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from fireline.errors import FirelineError
 from fireline.model.augment import augment
-from fireline.model.network import Network
+from fireline.model.network import Staged
 from fireline.model.optimizers import build_optimizer, build_schedule
 from fireline.model.prune import Masks, apply_masks
 from fireline.model.recipe import Plateau, Training
@@ -26,7 +26,7 @@ class Task(lightning.LightningModule):
     `masks` are weights that stay zero.
     """
 
-    def __init__(self, network: Network, training: Training, place: int, teacher: Network | None) -> None:
+    def __init__(self, network: Staged, training: Training, place: int, teacher: Staged | None) -> None:
         super().__init__()
         self.network = network
         self.training_recipe = training

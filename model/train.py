@@ -21,13 +21,14 @@ from lightning.fabric.utilities import rank_zero
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from fireline.errors import FirelineError
+from fireline.model.alexnet import AlexNet
 from fireline.model.architecture import SqueezeNet
 from fireline.model.count import counts
 from fireline.model.data import ImageSet
 from fireline.model.loading import Batches
-from fireline.model.network import Network, float_network
+from fireline.model.network import Staged, float_network
 from fireline.model.progress import Keeper, ProgressBar, read_checkpoint
-from fireline.model.prune import apply_masks, magnitude_masks
+from fireline.model.prune import Masks, apply_masks, magnitude_masks
 from fireline.model.recipe import Phase, Training
 from fireline.model.task import Task
 
@@ -63,13 +64,13 @@ class Files:
 
 
 def train(
-    config: SqueezeNet,
+    config: SqueezeNet | AlexNet,
     data: ImageSet,
     test: ImageSet,
     training: Training,
     files: Files,
     machines: Machines = ALONE,
-) -> Network:
+) -> Staged:
     """A float network trained from random weights; see `fit`."""
     network = float_network(config, training.seed)
     fit(network, data, test, training, files, "float", machines=machines)
@@ -77,14 +78,15 @@ def train(
 
 
 def fit(
-    network: Network,
+    network: Staged,
     data: ImageSet,
     test: ImageSet,
     training: Training,
     files: Files,
     title: str,
     *,
-    teacher: Network | None = None,
+    teacher: Staged | None = None,
+    masks: Masks | None = None,
     machines: Machines = ALONE,
 ) -> None:
     """Train `network` in place on `data`, from its weights or from the checkpoint that a stopped training left.
@@ -97,6 +99,7 @@ def fit(
         files: the checkpoint is removed in the end.
         title: stands beside the progress bar.
         teacher: learn its probabilities instead of the labels (Hinton et al., 2015), which are then only measured.
+        masks: weights that stay zero in every phase.
         machines: where.
 
     Raises:
@@ -116,9 +119,8 @@ def fit(
                 continue
             keeper.phase = place
             task = Task(network.train(), training, place, teacher)
-            if phase.sparsity:
-                task.masks = magnitude_masks(network, phase.sparsity)
-                apply_masks(network, task.masks)
+            task.masks = magnitude_masks(network, phase.sparsity) if phase.sparsity else masks or {}
+            apply_masks(network, task.masks)
             done = resumed.epoch if place == resumed.phase else 0
             trainer = _trainer(
                 training, phase, machines, keeper, f"{title} {_count(training, place)}".strip()
@@ -140,12 +142,12 @@ def leads() -> bool:
     return bool(getattr(rank_zero.rank_zero_only, "rank", 0) == 0)
 
 
-def identity(network: Network, data: ImageSet, training: Training, title: str) -> str:
+def identity(network: Staged, data: ImageSet, training: Training, title: str) -> str:
     """What tells a training from another, so that none goes on from another's checkpoint."""
     return repr((title, network.config, data.name, len(data), training))
 
 
-def _check(network: Network, data: ImageSet, test: ImageSet, training: Training, machines: Machines) -> None:
+def _check(network: Staged, data: ImageSet, test: ImageSet, training: Training, machines: Machines) -> None:
     if not len(data) or not len(test):
         raise FirelineError("no images to train on", node=data.name)
     if len(data.classes) != network.config.classes:

@@ -26,7 +26,7 @@ from fireline.files import new_folder, write_whole
 from fireline.model.data import load
 from fireline.model.download import cache
 from fireline.model.evaluate import accuracy, logits
-from fireline.model.network import Network, float_network
+from fireline.model.network import Staged, float_network
 from fireline.model.recipe import read_recipe
 from fireline.model.run import FLOAT, INFO, load_float, read_run, run_json, save_network
 from fireline.quant.run import TWIN, build_run_twin, export_run, load_twin
@@ -104,14 +104,14 @@ def _folder() -> Traversable:
 
 
 def _arrays(
-    network: Network, part: str, kind: type[np.floating]
+    network: Staged, part: str, kind: type[np.floating]
 ) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
     for key, value in network.state_dict().items():
         array = value.numpy()
         yield part + key, array.astype(kind) if array.dtype == np.float32 else array
 
 
-def _load(network: Network, arrays: dict[str, Tensor], part: str) -> None:
+def _load(network: Staged, arrays: dict[str, Tensor], part: str) -> None:
     own = network.state_dict()
     network.load_state_dict({key: arrays[part + key].to(value.dtype) for key, value in own.items()})
 

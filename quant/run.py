@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fireline.errors import FirelineError
+from fireline.model.architecture import SqueezeNet
 from fireline.model.data import load
 from fireline.model.evaluate import accuracy, logits
 from fireline.model.network import Network, float_network
 from fireline.model.presets import preset
+from fireline.model.prune import zero_masks
 from fireline.model.recipe import Recipe, Training
 from fireline.model.run import FLOAT, Run, load_float, load_network, read_run, save_network, write_run
 from fireline.model.train import ALONE, Files, Machines, fit, leads
@@ -75,7 +77,8 @@ def quantize(
     if tuning is not None:
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"
-        fit(twin, training, test, tuning, files, title, teacher=folded, machines=machines)
+        kept = zero_masks(folded)  # a pruned network stays as sparse as it is
+        fit(twin, training, test, tuning, files, title, teacher=folded, masks=kept, machines=machines)
     run = replace(
         run,
         classes=run.classes or _class_names(training.classes, run.architecture.classes),
@@ -133,7 +136,9 @@ def load_twin(folder: Path) -> Network:
 
 def build_run_twin(run: Run) -> Network:
     """The twin of a quantized run, its weights and scales still to be loaded."""
-    folded = float_network(replace(run.architecture, batch_norm="none"))
+    config = run.architecture
+    assert isinstance(config, SqueezeNet), "baselines are not quantized"
+    folded = float_network(replace(config, batch_norm="none"))
     return build_twin(folded, parse_precision(str(run.bits)))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fireline.errors import FirelineError
 from fireline.model.data import ImageSet, load
@@ -28,6 +29,7 @@ from fireline.model.recipe import (
     Perturbed,
     Phase,
     Plateau,
+    Recipe,
     Restarts,
     RmsProp,
     Schedule,
@@ -199,6 +201,23 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"preset": 3}')
     with pytest.raises(FirelineError, match="damaged"):
         read_run(tmp_path)
+
+
+def test_a_baseline_trains_and_goes_no_further(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name, tone in (("dark", 40), ("light", 200)):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for i in range(4):
+                pixels = rng.integers(tone - 20, tone + 20, (67, 67, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{i}.png")
+    change = {"widths": [4, 4, 4, 4, 4], "hidden": 8, "classes": 2, "input": [3, 67, 67]}
+    training = Training((Phase(1),), batch=4)
+    run = train_run(Recipe("small", "alexnet", str(tmp_path / "data"), training, change), tmp_path / "run")
+    assert run.float_accuracy is not None
+    assert read_run(tmp_path / "run") == run
+    with pytest.raises(FirelineError, match="goes no further"):
+        load_float(tmp_path / "run")
 
 
 def test_bfloat16_learns(tmp_path: Path) -> None:

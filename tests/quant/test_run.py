@@ -8,7 +8,8 @@ from fireline.errors import FirelineError
 from fireline.model.data import load
 from fireline.model.evaluate import accuracy, logits
 from fireline.model.presets import preset
-from fireline.model.recipe import Recipe, one_phase, read_recipe
+from fireline.model.prune import convolutions
+from fireline.model.recipe import Phase, Recipe, Training, one_phase, read_recipe
 from fireline.model.run import load_float, train_run
 from fireline.quant.run import Source, export_run, load_twin, quantize
 from fireline.quant.witness import brevitas_trace
@@ -50,6 +51,15 @@ def test_steps_that_are_missing(tmp_path: Path) -> None:
     (tmp_path / "float.pt").write_bytes(b"hello")
     with pytest.raises(FirelineError, match="damaged"):
         load_float(tmp_path)
+
+
+def test_what_is_pruned_stays_pruned_in_training(tmp_path: Path) -> None:
+    phase = Phase(1, sparsity=0.5)
+    train_run(replace(quick(1), train=Training((phase,))), tmp_path)
+    quantize("digits", tmp_path, data="digits", bits="w8a8", images=20, tuning=one_phase(1, 1e-3))
+    zero = {path: conv.weight == 0 for path, conv in convolutions(load_float(tmp_path))}
+    assert sum(int(z.sum()) for z in zero.values()) > 4000
+    assert all(bool((conv.weight[zero[path]] == 0).all()) for path, conv in convolutions(load_twin(tmp_path)))
 
 
 @pytest.mark.slow
