@@ -130,9 +130,24 @@ def later_or_never(plan: Plan, name: str) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("graph", [squeezenet1_1(), cifar_e4(8)], ids=lambda graph: graph.name)
-def test_full_size_plans_keep_their_rate_with_fitted_streams(graph: Graph) -> None:
-    plan = plan_for(graph, "xczu7ev")
+@pytest.mark.parametrize(
+    ("graph", "part"),
+    [
+        (squeezenet1_1(), "xczu7ev"),
+        (cifar_e4(8), "xczu7ev"),
+        pytest.param(
+            cifar_e4(8),
+            "xcu250",
+            marks=pytest.mark.xfail(
+                reason="simulated interval 13 360 cycles, closed form 9 836: a width adapter behind a pool's bursts",
+                strict=True,
+            ),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_full_size_plans_keep_their_rate_with_fitted_streams(graph: Graph, part: str) -> None:
+    plan = plan_for(graph, part)
     timing = simulate(fitted(plan), 2)
     assert timing.interval == pytest.approx(initiation_interval(plan), rel=0.02)
 
