@@ -30,7 +30,6 @@ class Mutation:
 
 SIMULATOR = ("tests/sim/test_integer.py", "tests/codegen/test_lower.py")
 LOWERING = ("tests/codegen/test_requantizer.py", "tests/codegen/test_lower.py")
-KERNELS = ("tests/firmware",)
 
 
 def simulator(old: str, new: str) -> Mutation:
@@ -42,9 +41,8 @@ def lowering(file: str, old: str, new: str) -> Mutation:
     return Mutation(f"codegen/{file}.py", old, new, LOWERING if proved else LOWERING[::-1])
 
 
-def kernel(file: str, first: str, old: str, new: str) -> Mutation:
-    """Tests of the file `first` are run before all others of the kernels: they are quickest to notice."""
-    return Mutation(f"firmware/include/fireline/{file}.h", old, new, (f"tests/firmware/{first}.py", *KERNELS))
+def kernel(file: str, test: str, old: str, new: str) -> Mutation:
+    return Mutation(f"firmware/include/fireline/{file}.h", old, new, (f"tests/firmware/{test}.py",))
 
 
 MUTATIONS = (
