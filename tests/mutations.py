@@ -30,7 +30,6 @@ class Mutation:
 
 SIMULATOR = ("tests/sim/test_integer.py", "tests/codegen/test_lower.py")
 LOWERING = ("tests/codegen/test_requantizer.py", "tests/codegen/test_lower.py")
-KERNELS = ("tests/firmware",)
 
 
 def simulator(old: str, new: str) -> Mutation:
@@ -42,9 +41,8 @@ def lowering(file: str, old: str, new: str) -> Mutation:
     return Mutation(f"codegen/{file}.py", old, new, LOWERING if proved else LOWERING[::-1])
 
 
-def kernel(file: str, first: str, old: str, new: str) -> Mutation:
-    """Tests of the file `first` are run before all others of the kernels: they are quickest to notice."""
-    return Mutation(f"firmware/include/fireline/{file}.h", old, new, (f"tests/firmware/{first}.py", *KERNELS))
+def kernel(file: str, test: str, old: str, new: str) -> Mutation:
+    return Mutation(f"firmware/include/fireline/{file}.h", old, new, (f"tests/firmware/{test}.py",))
 
 
 MUTATIONS = (
@@ -127,8 +125,8 @@ MUTATIONS = (
     kernel(
         "conv2d",
         "test_conv2d",
-        "line_buffer<L>(input, windows);",
-        "line_buffer<L>(input, windows), windows.read();",
+        "line_buffer<L>(input, windows));",
+        "line_buffer<L>(input, windows)); windows.read();",
     ),
     kernel("fire", "test_joins", "(output, joined1x1, joined3x3)", "(output, joined3x3, joined1x1)"),
     kernel("fork", "test_joins", "i < TOKENS;", "i < TOKENS - 1;"),
@@ -139,12 +137,14 @@ MUTATIONS = (
     kernel("line_buffer", "test_conv2d", "ix * kFolds + first + c", "ix * kFolds + c"),
     kernel("line_buffer", "test_conv2d", "top += L::kStrideHeight;", "top += 1;"),
     kernel("line_buffer", "test_conv2d", "i < L::kRestPixels * kFolds;", "i < L::kRestPixels * kFolds - 1;"),
+    kernel("loaded", "test_loaded", "memory[i][k] = row[k]", "memory[i][k] = row[0]"),
     kernel("lookup", "test_requantize", "x.lane[lane] - L::kLowest", "x.lane[lane]"),
     kernel("lookup", "test_requantize", "L::kTableFolds == 1 ? 0 : fold", "0 * fold"),
     kernel(
         "maxpool2d", "test_maxpool2d", "? held.lane[lane] : x.lane[lane]", "? x.lane[lane] : x.lane[lane]"
     ),
-    kernel("maxpool2d", "test_maxpool2d", "i >= BEFORE && i < BEFORE", "i >= AFTER && i < AFTER"),
+    kernel("maxpool2d", "test_maxpool2d", "place > 0 && i > 0", "place > 1 && i > 0"),
+    kernel("maxpool2d", "test_maxpool2d", "rest <= early : rest == early", "rest == early : rest == early"),
     kernel("maxpool2d", "test_maxpool2d", "x.lane[lane] = L::kLowest", "x.lane[lane] = 0"),
     kernel("multiply", "test_stream", "+ (rest >> (SPACING - 1) & 1)", ""),
     kernel("mvu", "test_conv2d", "= bias[fold", "= bias[0 * fold"),
@@ -174,6 +174,13 @@ MUTATIONS = (
         "test_stream",
         "return self.log_.size() - self.next_;",
         "return self.log_.size() - self.log_.size();",
+    ),
+    kernel("turn", "test_conv2d", "L::kInChannels / L::kGroups / L::kTerms", "L::kInChannels / L::kTerms"),
+    Mutation(
+        "firmware/include/fireline/bounded.h",
+        "return depth_ != kUnbounded && room_.empty();",
+        "return false;",
+        ("tests/sim/test_bounded.py",),
     ),
     kernel("types", "test_stream", "SIGNED ? BITS - 1 : BITS;", "SIGNED ? BITS : BITS + 1;"),
     kernel("types", "test_requantize", "BITS <= 16", "BITS <= 24"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from math import gcd
@@ -96,7 +97,9 @@ def together(projects: Sequence[Path], unit: Path, flags: str = PLAIN) -> Path:
 
     What they share is read and instantiated once: half the time of one program each.
     """
-    lines = [f'#include "{path.name}"' for path in sorted((projects[0] / "src" / "fireline").glob("*.h"))]
+    texts = [path.read_text() for one in projects for path in (one / "src").rglob("*") if path.is_file()]
+    used = {name for text in texts for name in re.findall(r'#include "[./]*fireline/(\w+\.h)"', text)}
+    lines = [f'#include "{name}"' for name in sorted(used)]
     lines += [f'#include "{projects[0] / "tb" / "testbench.h"}"']
     for number, project in enumerate(projects):
         # Every project calls its own things by these names.
