@@ -5,7 +5,7 @@ from __future__ import annotations
 from fireline.codegen.fires import is_pointwise
 from fireline.codegen.memory import ceil_div
 from fireline.codegen.plan import Folding, Plan
-from fireline.codegen.window import fill_pixels, rest_pixels
+from fireline.codegen.window import fill_pixels
 from fireline.graph import Conv2d, GlobalAvgPool2d, Graph, MaxPool2d, Node, Shape
 
 
@@ -21,13 +21,12 @@ def window_words(node: Conv2d, folding: Folding) -> int:
 
 
 def line_buffer_cycles(node: Conv2d, source: Shape, folding: Folding) -> int:
-    """Cycles of a line buffer: it fills, then gives a window and takes in what the next ones need, then drains."""
+    """Cycles of a line buffer: it fills, then gives a window and takes in what the next ones need."""
     tokens = source[0] // folding.simd  # of one pixel
     _, height, width = node.output.shape
     load = max(ceil_div(node.stride[0] * source[2] * tokens, width), node.stride[0] * node.stride[1] * tokens)
     window = window_words(node, folding) * node.groups
-    alone = fill_pixels(node, source) + rest_pixels(node, source)
-    return alone * tokens + height * width * max(window, load)
+    return fill_pixels(node, source) * tokens + height * width * max(window, load)
 
 
 def maxpool_cycles(node: MaxPool2d, source: Shape, lanes: int) -> int:

@@ -9,7 +9,7 @@ from fireline.codegen.cpp_names import holder, identifier, int_type, literal
 from fireline.codegen.fires import Fire, is_pointwise
 from fireline.codegen.plan import Folding, Plan
 from fireline.codegen.stages import Design
-from fireline.codegen.window import buffer_rows, fill_pixels, rest_pixels
+from fireline.codegen.window import buffer_rows, fill_pixels
 from fireline.fixed import IntType
 from fireline.graph import (
     Add,
@@ -178,7 +178,6 @@ def _conv2d(node: Conv2d, folding: Folding, source: Tensor) -> tuple[dict[str, s
             "kZeroPoint": source.zero_point,
             "kFillPixels": fill_pixels(node, source.shape),
             "kBufferRows": buffer_rows(node, source.shape),
-            "kRestPixels": rest_pixels(node, source.shape),
         }
     return types, values
 

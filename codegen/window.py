@@ -1,4 +1,8 @@
-"""The schedule of a line buffer: which pixels it holds. The kernel is firmware/include/fireline/line_buffer.h."""
+"""The schedule of a line buffer: which pixels it holds. The kernel is firmware/include/fireline/line_buffer.h.
+
+It fills, and takes in up to `stride` rows with every row of windows. By the last window every pixel is in: fewer than
+`stride` rows lie below that window, and it takes in `stride`.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,6 @@ def fill_pixels(node: Conv2d, source: Shape) -> int:
     if top >= kh or left >= kw:
         raise FirelineError(f"padding {node.padding} is as large as the kernel {kh}x{kw}", node=node.name)
     return min((kh - 1 - top) * width + min(kw - left, width), height * width)
-
-
-def rest_pixels(node: Conv2d, source: Shape) -> int:
-    """Pixels that are still to come when the last window has gone out."""
-    _, height, width = source
-    return max(0, height * width - fill_pixels(node, source) - node.output.shape[1] * node.stride[0] * width)
 
 
 def buffer_rows(node: Conv2d, source: Shape) -> int:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fireline.codegen.fires import Fire, is_pointwise
 from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
 from fireline.codegen.stages import Fork, Resize, Stage, Stream, design
-from fireline.codegen.window import fill_pixels, rest_pixels
+from fireline.codegen.window import fill_pixels
 from fireline.graph import Add, Concat, Conv2d, GlobalAvgPool2d, Input, Lookup, MaxPool2d, Rescale, Shape
 
 Steps = npt.NDArray[np.uint8]
@@ -83,13 +83,13 @@ def concat(pixels: int, folds: tuple[int, ...]) -> Steps:
 
 
 def line_buffer(node: Conv2d, source: Shape, folding: Folding) -> Steps:
-    """Fills, then gives a window while it takes in what the next ones need, then takes in what is left."""
+    """Fills, then gives a window while it takes in what the next ones need."""
     folds = source[0] // folding.simd
     out_height, out_width = node.output.shape[1:]
     row = node.stride[0] * source[2] * folds
     loads = max(-(-row // out_width), node.stride[0] * node.stride[1] * folds)
     reads = int(prod(node.weight.shape[2:])) * folds // folding.rows
-    fill, drain = (f(node, source) * folds for f in (fill_pixels, rest_pixels))
+    fill = fill_pixels(node, source) * folds
     step = np.arange(max(reads, loads))
     windows = np.where(step < reads, WRITE, 0).astype(np.uint8)
     body = np.tile(windows, (out_height, out_width, 1))
@@ -100,7 +100,7 @@ def line_buffer(node: Conv2d, source: Shape, folding: Folding) -> Steps:
         due = min(rest, row)
         rest -= due
         body[y] |= np.where(rank < due, READ, 0).astype(np.uint8)
-    return np.concatenate([np.full(fill, READ, np.uint8), body.ravel(), np.full(drain, READ, np.uint8)])
+    return np.concatenate([np.full(fill, READ, np.uint8), body.ravel()])
 
 
 def mvu(node: Conv2d, folding: Folding) -> Steps:

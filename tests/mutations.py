@@ -136,7 +136,6 @@ MUTATIONS = (
     kernel("line_buffer", "test_conv2d", "= L::kZeroPoint;", "= 0;"),
     kernel("line_buffer", "test_conv2d", "ix * kFolds + first + c", "ix * kFolds + c"),
     kernel("line_buffer", "test_conv2d", "top += L::kStrideHeight;", "top += 1;"),
-    kernel("line_buffer", "test_conv2d", "i < L::kRestPixels * kFolds;", "i < L::kRestPixels * kFolds - 1;"),
     kernel("loaded", "test_loaded", "memory[i][k] = row[k]", "memory[i][k] = row[0]"),
     kernel("lookup", "test_requantize", "x.lane[lane] - L::kLowest", "x.lane[lane]"),
     kernel("lookup", "test_requantize", "L::kTableFolds == 1 ? 0 : fold", "0 * fold"),

@@ -57,7 +57,7 @@ void line_buffer(Stream<Token<typename L::Input, L::kSimd>>& input,
         end.advance();
     }
 
-    int rest = L::kInHeight * kRow - kFill;  // tokens still to come
+    int rest = L::kInHeight * kRow - kFill;  // tokens still to come: all of them by the last window
     int due = 0;                             // of which with this row of windows
     int first = 0, ky = 0, kx = 0, c = 0;    // c counts from the first token of a group
     // The row of the buffer that holds the top of a window.
@@ -117,11 +117,6 @@ void line_buffer(Stream<Token<typename L::Input, L::kSimd>>& input,
                 }
             }
         }
-    }
-
-    for (int i = 0; i < L::kRestPixels * kFolds; ++i) {  // below the last window
-        FL_PIPELINE(1)
-        input.read();
     }
 }
 
