@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     ConfigDict,
@@ -21,7 +21,6 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     TypeAdapter,
-    ValidationError,
 )
 from pydantic.dataclasses import dataclass
 
@@ -29,10 +28,10 @@ from fireline.errors import FirelineError
 from fireline.model.alexnet import AlexNet
 from fireline.model.architecture import SqueezeNet, metaparameter_fires
 from fireline.model.presets import NAMES, architecture
+from fireline.validate import validated
 
 _STRICT = ConfigDict(extra="forbid")
 _Share = Annotated[float, Field(ge=0, lt=1)]
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -252,7 +251,7 @@ class Recipe:
         if unknown:
             raise FirelineError(f"a network has no {min(unknown)!r}", node=f"{self.name}: change")
         adapter: TypeAdapter[SqueezeNet | AlexNet] = TypeAdapter(type(base))
-        return _checked(adapter, fields, f"{self.name}: change")
+        return validated(adapter.validate_python, fields, f"{self.name}: change")
 
 
 _RECIPE = TypeAdapter(Recipe)
@@ -305,7 +304,7 @@ def parse_recipe(text: str, name: str, where: str) -> Recipe:
 
 def recipe_from(content: Mapping[str, Any], where: str) -> Recipe:
     """A recipe from nested tables, checked down to its architecture."""
-    recipe = _checked(_RECIPE, content, where)
+    recipe = validated(_RECIPE.validate_python, content, where, "docs/howto/train.md")
     _ = recipe.architecture
     return recipe
 
@@ -321,12 +320,3 @@ def _metaparameters(values: Mapping[str, Any]) -> Any:
         return metaparameter_fires(**values)
     except TypeError as error:
         raise FirelineError(f"{error}", node="change.fires") from None
-
-
-def _checked(adapter: TypeAdapter[_T], content: Any, where: str) -> _T:
-    try:
-        return adapter.validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise FirelineError(f"{place}: {first['msg']}", node=where, hint="docs/howto/train.md") from None

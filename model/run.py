@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from fireline.errors import FirelineError
 from fireline.files import write_whole
@@ -33,6 +33,7 @@ from fireline.model.progress import read_rows
 from fireline.model.recipe import Recipe
 from fireline.model.train import ALONE, Files, Machines, fit, leads
 from fireline.model.weights import start_from
+from fireline.validate import validated
 
 INFO, FLOAT, METRICS, CURVES = "run.json", "float.pt", "metrics.csv", "curves.png"
 CHECKPOINT = "training.ckpt"
@@ -118,13 +119,10 @@ def read_run(folder: Path) -> Run:
         FirelineError: the folder is no run, or its file is damaged.
     """
     try:
-        return _RUN.validate_json((folder / INFO).read_bytes())
+        content = (folder / INFO).read_bytes()
     except OSError:
         raise FirelineError(f"not a run folder: it has no {INFO}", node=str(folder)) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise FirelineError(f"damaged: {where} {first['msg']}", node=str(folder / INFO)) from None
+    return validated(_RUN.validate_json, content, f"{folder / INFO}: damaged")
 
 
 def load_float(folder: Path) -> Network:

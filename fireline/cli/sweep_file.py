@@ -8,11 +8,12 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from fireline.cli.recipes import set_field
 from fireline.errors import FirelineError
+from fireline.validate import validated
 
 if TYPE_CHECKING:
     from fireline.model.recipe import Recipe
@@ -70,13 +71,9 @@ def read_sweep(path: Path) -> Sweep:
     """
     try:
         content = tomllib.loads(path.read_text())
-        sweep = _SWEEP.validate_python(content)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise FirelineError(f"not a TOML file: {error}", node=str(path)) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise FirelineError(f"{place}: {first['msg']}", node=str(path)) from None
+    sweep = validated(_SWEEP.validate_python, content, str(path), "docs/howto/sweep.md")
     ranges = [name for name, values in sweep.space.items() if isinstance(values, Range)]
     if sweep.sampler == "grid" and ranges:
         raise FirelineError(f"a grid has no choices for {ranges[0]}", node=str(path), hint="list them")
