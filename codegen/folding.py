@@ -45,6 +45,10 @@ LUT_ROM_WORDS = 64
 # Lanes that are worth a whole resource of the device.
 LANES = 1000
 
+# How often prices are adjusted before an integer program decides what fits, and the rounding errors left to them.
+PRICE_TURNS = 100
+PRICE_MARGIN = 1e-6
+
 Counts = npt.NDArray[np.int64]
 
 
@@ -157,13 +161,14 @@ def weight_memories(part: Device, freedom: Freedom) -> tuple[Storage, ...]:
 
 def pareto(options: Sequence[Option]) -> list[Option]:
     """The options that no other beats in cycles and every resource, fastest first."""
-    order = sorted(options, key=lambda option: (option.cycles, *option.counts))
-    table = np.array([(option.cycles, *option.counts) for option in order])
-    kept: list[int] = []
-    for i, row in enumerate(table):
-        if not (table[kept] <= row).all(axis=1).any():
-            kept.append(i)
-    return [order[i] for i in kept]
+    table = np.array([(option.cycles, *option.counts) for option in options])
+    order = np.lexsort(table.T[::-1])
+    columns = [column for column in table[order].T if (column != column[0]).any()]
+    # Who beats an option comes before it in this order; being beaten by one that is beaten itself is no different.
+    beaten = np.tri(len(order), k=-1, dtype=bool)
+    for column in columns:
+        beaten &= column <= column[:, None]
+    return [options[i] for i in order[~beaten.any(axis=1)]]
 
 
 def choose(
@@ -183,6 +188,33 @@ def choose(
         options={"mip_rel_gap": COST_GAP if cheapest else np.inf},
     )
     return None if solution.x is None else [flat[i] for i in np.flatnonzero(solution.x > 0.5)]
+
+
+def fits(choices: list[list[Option]], interval: int, room: Counts) -> bool:
+    """Whether `choose` finds something.
+
+    Mostly prices for the resources tell without an integer program: where every node takes its cheapest option, either
+    the choice fits, or its price is above that of all of `room`, which then no choice is below.
+    """
+    legal = [[option.counts for option in options if option.cycles <= interval] for options in choices]
+    if not all(legal):
+        return False
+    counts = np.array([row for rows in legal for row in rows], dtype=np.int64)
+    share = counts / np.where(room > 0, room, 1e-3)
+    starts = np.cumsum([0, *map(len, legal[:-1])])
+    price = np.ones(len(room))
+    for turn in range(PRICE_TURNS):
+        cost = share @ price
+        least = np.minimum.reduceat(cost, starts)
+        if least.sum() > price.sum() * (1 + PRICE_MARGIN):
+            return False
+        node = np.repeat(least, np.diff([*starts, len(cost)]))
+        cheapest = np.flatnonzero(cost == node)
+        chosen = cheapest[np.searchsorted(cheapest, starts)]
+        if (counts[chosen].sum(axis=0) <= room).all():
+            return True
+        price *= np.exp(np.clip(share[chosen].sum(axis=0) - 1, -1, 1) / (1 + turn / 8))
+    return choose(choices, interval, room) is not None
 
 
 def least_overrun(choices: list[list[Option]], interval: int, room: Counts) -> list[Option] | None:
@@ -227,15 +259,12 @@ def shortest_interval(choices: list[list[Option]], room: Counts) -> int | None:
     slowest = max(options[-1].cycles for options in choices)
     fastest = max(options[0].cycles for options in choices)
     every = sorted({option.cycles for options in choices for option in options if option.cycles >= fastest})
-    if choose(choices, slowest, room) is None:
+    if not fits(choices, slowest, room):
         return None
     low, high = 0, len(every) - 1  # every[high] fits
     while low < high:
         middle = (low + high) // 2
-        if choose(choices, every[middle], room) is None:
-            low = middle + 1
-        else:
-            high = middle
+        low, high = (low, middle) if fits(choices, every[middle], room) else (middle + 1, high)
     return every[high]
 
 
