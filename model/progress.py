@@ -93,7 +93,8 @@ class Keeper(Checkpoint):
         row |= {
             "phase": self.phase + 1,
             "epoch": trainer.current_epoch + 1,
-            "learning_rate": float(f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}"),
+            # Past its last step, one cycle's straight line goes on below zero.
+            "learning_rate": max(0.0, float(f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}")),
             "seconds": round(time.monotonic() - self.start, 3),
         }
         self.rows.append(row)
