@@ -65,7 +65,8 @@ def write_report(path: Path, report: Report) -> None:
 def render(report: Report) -> str:
     """The page; the same report gives the same text."""
     graph, plan = report.graph, report.plan
-    figures = summary(plan) if plan else None
+    simulated = (report.timing.latency, report.timing.interval) if report.timing else None
+    figures = summary(plan, simulated) if plan else None
     resources = report_hardware.resource_bars(plan, figures) if plan and figures else []
     firmware = report.engines[-1] if report.engines else None
     script = _asset("report.js")

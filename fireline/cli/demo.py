@@ -23,7 +23,6 @@ QUANTIZED_EPOCHS = 5
 def demo(out: Path) -> None:
     """Train, quantize, export, generate, C-simulate, compare and report a small SqueezeNet on handwritten digits."""
     import fireline
-    from fireline.codegen.summary import summary
     from fireline.model.recipe import one_phase, read_recipe
     from fireline.model.run import train_run
     from fireline.quant.run import quantize
@@ -36,15 +35,14 @@ def demo(out: Path) -> None:
     say(f"3/5  lower to integers, fold for {DEVICE}, write the HLS project")
     lowered = load_lowered(out)
     plan = fireline.generate(lowered.graph, device=DEVICE, out=out / "project", force=True)
-    save_hardware(out, plan, DEVICE, None, None)
+    figures = save_hardware(out, plan, DEVICE, None, None)
     say("4/5  compile the C-simulation, run every engine on all test images")
     page = out / "report.html"
     evaluation = report_run(out, lowered, plan, read_source(lowered.graph, None, DATA, None), (), page)
     say("5/5  report\n")
     print_evaluation(evaluation, lowered.graph)
-    result = summary(plan)
-    say(f"\n{DEVICE} at {plan.clock_mhz:g} MHz: {result.frames_per_second:,.0f} frames/s planned")
-    for line in resource_lines(result):
+    say(f"\n{DEVICE} at {plan.clock_mhz:g} MHz: {figures.frames_per_second:,.0f} frames/s planned")
+    for line in resource_lines(figures):
         say(f"  {line}")
     say(f"\nproject  {out / 'project'}\nreport   {page}")
     evaluation.verification.require_exact()

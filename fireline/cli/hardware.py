@@ -204,8 +204,7 @@ def generate(
     MODEL is a run folder or a QONNX file. `make -C PROJECT csim` then builds and runs the self-checking test bench.
     """
     import fireline
-    from fireline.cli.results import save_hardware
-    from fireline.codegen.summary import summary
+    from fireline.cli.results import figures_of, save_hardware
     from fireline.errors import FirelineError
     from fireline.model.download import cache
     from fireline.sim.verify import load_images
@@ -227,9 +226,8 @@ def generate(
             images=images,
             force=force,
         )
-    if out == model / "project":
-        save_hardware(model, made, device, clock_mhz, target_fps)
-    result = summary(made)
+    own = out == model / "project"
+    result = save_hardware(model, made, device, clock_mhz, target_fps) if own else figures_of(made)
     click.echo(
         f"{out}: {graph.name} for {device}, {result.frames_per_second:,.0f} frames/s at {made.clock_mhz:g} MHz"
     )

@@ -14,6 +14,7 @@ from fireline.files import write_whole
 if TYPE_CHECKING:
     from fireline.cli.evaluate import Evaluation
     from fireline.codegen.plan import Plan
+    from fireline.codegen.summary import Summary
     from fireline.graph import Graph
 
 HARDWARE, RESULTS = "hardware.json", "results.json"
@@ -21,11 +22,9 @@ HARDWARE, RESULTS = "hardware.json", "results.json"
 
 def save_hardware(
     run: Path, plan: Plan, device: str, clock_mhz: float | None, target_fps: float | None
-) -> None:
-    """Keep what the run's project was planned for, and the plan's totals."""
-    from fireline.codegen.summary import summary
-
-    figures = summary(plan)
+) -> Summary:
+    """Keep what the run's project was planned for, and the plan's totals, which are returned."""
+    figures = figures_of(plan)
     content = {
         "options": {"device": device, "clock_mhz": clock_mhz, "target_fps": target_fps},
         "clock_mhz": plan.clock_mhz,
@@ -36,6 +35,17 @@ def save_hardware(
         "depths": plan.depths,
     }
     write_whole(run / HARDWARE, json.dumps(content, indent=2) + "\n")
+    return figures
+
+
+def figures_of(plan: Plan) -> Summary:
+    """A plan in figures, its interval and latency simulated unless that takes long."""
+    from fireline.codegen.summary import summary
+    from fireline.sim.dataflow import simulate
+    from fireline.sim.depths import affordable
+
+    timing = simulate(plan) if affordable(plan) else None
+    return summary(plan, (timing.latency, timing.interval) if timing else None)
 
 
 def load_plan(run: Path, graph: Graph) -> Plan:
