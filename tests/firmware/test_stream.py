@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.harness import STRICT, least, project, run, unity
+from tests.firmware.harness import STRICT, expect_exact, least, most, project, run, unity
 from tests.graphs import Builder, fire_network
 
 INCLUDE = Path(__file__).parents[2] / "firmware" / "include"
@@ -19,6 +19,12 @@ def execute(folder: Path, code: str, *flags: str) -> subprocess.CompletedProcess
     source.write_text(code)
     subprocess.run(["g++", *STRICT, *flags, "-I", str(INCLUDE), "-o", str(program), str(source)], check=True)
     return subprocess.run([str(program)], capture_output=True, text=True)
+
+
+def test_the_last_word_of_an_image_is_the_last_lane_of_its_last_token(tmp_path: Path) -> None:
+    b = Builder((4, 3, 3), seed=0)
+    b.conv(b.rescale(0), 4, (1, 1))
+    expect_exact(run(project(b.graph(), most, tmp_path)))
 
 
 def test_reading_an_empty_stream_names_it(tmp_path: Path) -> None:

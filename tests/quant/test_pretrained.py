@@ -47,6 +47,13 @@ def test_a_checkpoint_is_unpacked_once_and_whole(cache: Path) -> None:
         unpacked("digits_w3a3")
 
 
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(FirelineError, match=r"digits_w4a4.*cannot be written"):
+        unpacked("digits_w4a4")
+
+
 def test_the_recorded_accuracy_is_reproduced() -> None:
     folder = unpacked("digits_w4a4")
     run, test = read_run(folder), load("digits", "test")
