@@ -327,6 +327,12 @@ def macs(graph: Graph) -> int:
     return sum(node_macs(node) for node in graph.nodes)
 
 
+def weight_bytes(graph: Graph) -> int:
+    """Bytes of all weights, each packed at the bits of its type."""
+    bits = sum(n.weight.size * n.weight_type.bits for n in graph.nodes if isinstance(n, Conv2d))
+    return -(-bits // 8)
+
+
 def node_macs(node: Node) -> int:
     """Multiply-accumulates per image of one node: convolutions only, as papers count."""
     if not isinstance(node, Conv2d):

@@ -257,12 +257,10 @@ class Recipe:
 _RECIPE = TypeAdapter(Recipe)
 
 
-def one_phase(
-    epochs: int, learning_rate: float = 1e-2, batch: int = 64, seed: int = 0, average: float | None = None
-) -> Training:
+def one_phase(epochs: int, learning_rate: float = 1e-2, batch: int = 64, seed: int = 0) -> Training:
     """Training by AdamW in one cycle: what presets are trained by when nothing else is said."""
     phase = Phase(epochs=epochs, optimizer=Adam(learning_rate=learning_rate))
-    return Training(phases=(phase,), batch=batch, seed=seed, average=average)
+    return Training(phases=(phase,), batch=batch, seed=seed)
 
 
 def shipped() -> dict[str, str]:

@@ -73,19 +73,21 @@ def quantize(
     folded = fold_batch_norm(network)
     twin = build_twin(folded, precision)
     calibrate(folded, twin, training.subset(images, seed))
-    test = load(data, "test", run.architecture.input)
+    reached = None
     if tuning is not None:
+        test = load(data, "test", run.architecture.input)
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"
         kept = zero_masks(folded)  # a pruned network stays as sparse as it is
         fit(twin, training, test, tuning, files, title, teacher=folded, masks=kept, machines=machines)
+        reached = accuracy(logits(twin, test), test.labels)
     run = replace(
         run,
         classes=run.classes or _class_names(training.classes, run.architecture.classes),
         bits=str(precision),
         calibration=f"{min(images, len(training))} images of {data}",
         epochs=sum(phase.epochs for phase in tuning.phases) if tuning else 0,
-        twin_accuracy=accuracy(logits(twin, test), test.labels) if tuning else None,
+        twin_accuracy=reached,
     )
     if leads():
         save_network(out / FLOAT, network)

@@ -71,13 +71,12 @@ def load_plan(run: Path, graph: Graph) -> Plan:
 
 def save_results(run: Path, evaluation: Evaluation, graph: Graph) -> None:
     """Keep an evaluation on labelled data, and which model it is of."""
-    from fireline.graph import Conv2d
+    from fireline.graph import weight_bytes
 
-    weights = (node for node in graph.nodes if isinstance(node, Conv2d))
     content = {
         "model": digest(run),
         "data": evaluation.source.data.name if evaluation.source.data else None,
-        "weight_bytes": sum(node.weight.size * node.weight_type.bits for node in weights) // 8,
+        "weight_bytes": weight_bytes(graph),
         **evaluation.as_json(graph),
     }
     write_whole(run / RESULTS, json.dumps(content, indent=2) + "\n")

@@ -46,6 +46,7 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
         shutil.copy(trained / name, folder)
     quantize_recipe(recipe, folder)
     from fireline.codegen.lower import lower
+    from fireline.graph import weight_bytes
 
     graph = lower(folder / "model.onnx")
     size = weight_bytes(graph)
@@ -67,14 +68,6 @@ def train_once(recipe: Recipe, shelf: Path) -> Path:
     with FileLock(folder / ".lock"):
         train_run(recipe, folder)
     return folder
-
-
-def weight_bytes(graph: Graph) -> int:
-    """Bytes of all weights, each packed at the bits of its type."""
-    from fireline.graph import Conv2d
-
-    bits = sum(n.weight.size * n.weight_type.bits for n in graph.nodes if isinstance(n, Conv2d))
-    return -(-bits // 8)
 
 
 def over_budget(graph: Graph, size: int, budget: Budget) -> float:
