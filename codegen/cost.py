@@ -8,7 +8,7 @@ from fireline.codegen.cost_conv2d import chosen_parts, common_parts
 from fireline.codegen.cost_rule import rule_parts
 from fireline.codegen.memory import Resources, ceil_div
 from fireline.codegen.parts import Part, ram_part, rom_part, stream_part
-from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
+from fireline.codegen.plan import Folding, Plan
 from fireline.graph import (
     Add,
     Concat,
@@ -49,7 +49,7 @@ def parts(plan: Plan, index: int) -> list[Part]:
         bits = graph.nodes[source].output.type.bits
         result.append(stream_part(plan.depth(index, position), folding.simd * bits))
         if plan.foldings[source].pe != folding.simd:
-            result.append(stream_part(DEFAULT_DEPTH, plan.foldings[source].pe * bits))
+            result.append(stream_part(plan.adapter_depth(index, position), plan.foldings[source].pe * bits))
             result.append(
                 Part("adapter", narrow_side(plan.foldings[source].pe, bits) + wide_side(folding.simd, bits))
             )

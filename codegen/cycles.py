@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fireline.codegen.fires import is_pointwise
 from fireline.codegen.memory import ceil_div
-from fireline.codegen.plan import Folding, Plan
+from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
 from fireline.codegen.window import fill_pixels
 from fireline.graph import Conv2d, GlobalAvgPool2d, Graph, MaxPool2d, Node, Shape
 
@@ -20,13 +20,34 @@ def window_words(node: Conv2d, folding: Folding) -> int:
     return int(kh * kw * depth) // (folding.simd * folding.rows)
 
 
-def line_buffer_cycles(node: Conv2d, source: Shape, folding: Folding) -> int:
-    """Cycles of a line buffer: it fills, then gives a window and takes in what the next ones need."""
-    tokens = source[0] // folding.simd  # of one pixel
+def conv2d_cycles(node: Conv2d, source: Shape, folding: Folding) -> int:
+    """Cycles of a line buffer and the matrix-vector unit behind it, of which the slower holds the other up.
+
+    The line buffer fills, gives every window word by word, and may take longer for what the next windows need. The
+    unit reads the words in its first fold over the output channels. The stream between them holds two words, so the
+    next image's fill hides only behind the last folds of the last window. Exact for windows of more than two words,
+    never too low for others.
+    """
     _, height, width = node.output.shape
+    tokens = source[0] // folding.simd  # of one pixel
+    words = window_words(node, folding)
+    folds = node.output.shape[0] // node.groups // folding.pe
+    fill = fill_pixels(node, source) * tokens
     load = max(ceil_div(node.stride[0] * source[2] * tokens, width), node.stride[0] * node.stride[1] * tokens)
-    window = window_words(node, folding) * node.groups
-    return fill_pixels(node, source) * tokens + height * width * max(window, load)
+    given = words * node.groups
+    pause = max(load - given, 0)  # of the line buffer behind every window
+    multiply = given * folds
+
+    def read(word: int) -> int:
+        """The step of the unit, of those for a window, that reads a word."""
+        return word // words * words * folds + word % words
+
+    held = read(given - 1) + 1  # steps of the unit until the line buffer is rid of a window
+    if given > DEFAULT_DEPTH:
+        held = min(held, read(given - 1 - DEFAULT_DEPTH) + 1 + DEFAULT_DEPTH)
+    hidden = multiply - held
+    windows = height * width
+    return max(windows * multiply + max(0, fill + pause - hidden), windows * (held + pause) + fill)
 
 
 def maxpool_cycles(node: MaxPool2d, source: Shape, lanes: int) -> int:
@@ -47,10 +68,9 @@ def node_cycles(graph: Graph, node: Node, folding: Folding) -> int:
     channels, height, width = node.output.shape
     match node:
         case Conv2d():
-            multiply = height * width * (channels // folding.pe) * window_words(node, folding)
             if is_pointwise(node):
-                return multiply
-            return max(multiply, line_buffer_cycles(node, graph.nodes[node.inputs[0]].output.shape, folding))
+                return height * width * (channels // folding.pe) * window_words(node, folding)
+            return conv2d_cycles(node, graph.nodes[node.inputs[0]].output.shape, folding)
         case MaxPool2d():
             return maxpool_cycles(node, graph.nodes[node.inputs[0]].output.shape, folding.pe)
         case GlobalAvgPool2d():

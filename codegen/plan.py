@@ -13,6 +13,8 @@ from fireline.graph import Conv2d, Graph, Node
 # What a stream holds when the plan says nothing: the default of an HLS stream.
 DEFAULT_DEPTH = 2
 
+Depths = tuple[tuple[int, ...], ...]
+
 
 @dataclass(frozen=True)
 class Folding:
@@ -39,23 +41,28 @@ class Plan:
     """A graph folded for a device.
 
     `depths` holds the depth of the stream in front of every input of every node: `depths[i][k]` is that of input k of
-    node i, in tokens of its `simd` channels, so behind any width adapter. Empty means `DEFAULT_DEPTH` everywhere; any
-    other stream has `DEFAULT_DEPTH`.
+    node i, in tokens of its `simd` channels, so behind any width adapter. `adapter_depths[i][k]` is that of the stream
+    in front of the adapter, where there is one outside a Fire module, in tokens of its producer's `pe` channels. Empty
+    means `DEFAULT_DEPTH` everywhere; any other stream has `DEFAULT_DEPTH`.
     """
 
     graph: Graph
     device: Device
     clock_mhz: float
     foldings: tuple[Folding, ...]  # one per node of the graph, in its order
-    depths: tuple[tuple[int, ...], ...] = ()
+    depths: Depths = ()
+    adapter_depths: Depths = ()
 
     def __post_init__(self) -> None:
         for node, folding in zip(self.graph.nodes, self.foldings, strict=True):
             check_folding(self.graph, node, folding)
-        if self.depths and [len(d) for d in self.depths] != [len(node.inputs) for node in self.graph.nodes]:
-            raise FirelineError("a plan has one stream depth for each input of each node")
-        if any(depth < 1 for depths in self.depths for depth in depths):
-            raise FirelineError("a stream holds at least one token")
+        for chosen in (self.depths, self.adapter_depths):
+            if chosen and [len(depths) for depths in chosen] != [
+                len(node.inputs) for node in self.graph.nodes
+            ]:
+                raise FirelineError("a plan has one stream depth for each input of each node")
+            if any(depth < 1 for depths in chosen for depth in depths):
+                raise FirelineError("a stream holds at least one token")
 
     @property
     def loaded(self) -> tuple[int, ...]:
@@ -67,6 +74,10 @@ class Plan:
     def depth(self, index: int, position: int) -> int:
         """Tokens that the stream in front of input `position` of node `index` holds."""
         return self.depths[index][position] if self.depths else DEFAULT_DEPTH
+
+    def adapter_depth(self, index: int, position: int) -> int:
+        """Tokens that the stream in front of the width adapter there holds."""
+        return self.adapter_depths[index][position] if self.adapter_depths else DEFAULT_DEPTH
 
 
 def check_folding(graph: Graph, node: Node, folding: Folding) -> None:

@@ -165,8 +165,9 @@ class _Designer:
         return resized
 
     def _depth(self, reader: tuple[int, int], lanes: int) -> int:
-        """Depth of a stream of `lanes` towards `reader`: the plan's, unless a resize follows."""
-        return self.plan.depth(*reader) if self.plan.foldings[reader[0]].simd == lanes else DEFAULT_DEPTH
+        """Depth of a stream of `lanes` towards `reader`, with which a resize may follow."""
+        resized = self.plan.foldings[reader[0]].simd != lanes
+        return self.plan.adapter_depth(*reader) if resized else self.plan.depth(*reader)
 
     def _readers(self, index: int) -> list[tuple[int, int]]:
         return [

@@ -8,7 +8,7 @@ import numpy as np
 
 from fireline.codegen.cost import total
 from fireline.codegen.cycles import initiation_interval
-from fireline.codegen.plan import DEFAULT_DEPTH, Plan
+from fireline.codegen.plan import DEFAULT_DEPTH, Depths, Plan
 from fireline.codegen.skew import squeezed_side
 from fireline.errors import DoesNotFitError
 from fireline.sim.dataflow import DeadlockError, run
@@ -47,15 +47,21 @@ def fitted(plan: Plan) -> Plan:
         DoesNotFitError: the streams are too much for the device.
     """
     design = paced(network(plan), initiation_interval(plan))
-    fifos = tuple(replace(fifo, depth=_free_depth(plan, fifo)) for fifo in design.fifos)
+    narrowed = {fifo.edge for fifo in design.fifos if fifo.narrowed}
+    fifos = tuple(replace(fifo, depth=_free_depth(plan, fifo, narrowed)) for fifo in design.fifos)
     timing = run(Network(design.processes, fifos), FRAMES)
     peaks = {
-        fifo.edge: max(peak, DEFAULT_DEPTH)
+        (fifo.edge, fifo.narrowed): max(peak, DEFAULT_DEPTH)
         for fifo, peak in zip(fifos, timing.occupancy, strict=True)
-        if fifo.edge
     }
-    depths = [tuple(peaks[i, k] for k in range(len(node.inputs))) for i, node in enumerate(plan.graph.nodes)]
-    result = replace(plan, depths=tuple(depths))
+
+    def depths(narrowed: bool) -> Depths:
+        return tuple(
+            tuple(peaks.get(((i, k), narrowed), DEFAULT_DEPTH) for k in range(len(node.inputs)))
+            for i, node in enumerate(plan.graph.nodes)
+        )
+
+    result = replace(plan, depths=depths(narrowed=False), adapter_depths=depths(narrowed=True))
     check_fits(result)
     return result
 
@@ -87,7 +93,10 @@ def minimum_depth(plan: Plan, index: int, position: int, frames: int = FRAMES) -
     best = run(design, frames).steps[-1][-1]
 
     def is_enough(depth: int) -> bool:
-        fifos = tuple(replace(f, depth=depth) if f.edge == (index, position) else f for f in design.fifos)
+        fifos = tuple(
+            replace(f, depth=depth) if f.edge == (index, position) and not f.narrowed else f
+            for f in design.fifos
+        )
         try:
             return bool(run(Network(design.processes, fifos), frames).steps[-1][-1] <= best)
         except DeadlockError:
@@ -109,9 +118,10 @@ def paced(design: Network, interval: int) -> Network:
     return Network((replace(source, steps=steps), *design.processes[1:]), design.fifos)
 
 
-def _free_depth(plan: Plan, fifo: Fifo) -> int:
+def _free_depth(plan: Plan, fifo: Fifo, narrowed: set[tuple[int, int] | None]) -> int:
     """Unbounded for a stream whose depth is looked for.
 
+    Of the two streams at a width adapter that is the wider one, which takes in and gives away a token in every cycle.
     Where a branch joins another behind a 1x1 convolution that rather lets its input wait, the stream keeps the depth
     of the plan, one pixel.
     """
@@ -119,4 +129,6 @@ def _free_depth(plan: Plan, fifo: Fifo) -> int:
         return fifo.depth
     index, position = fifo.edge
     joins = len(plan.graph.nodes[index].inputs) > 1
-    return fifo.depth if joins and squeezed_side(plan.graph, index, position) != fifo.edge else UNBOUNDED
+    if joins and squeezed_side(plan.graph, index, position) != fifo.edge:
+        return fifo.depth
+    return UNBOUNDED if fifo.narrowed or fifo.edge not in narrowed else DEFAULT_DEPTH

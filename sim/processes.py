@@ -26,11 +26,15 @@ PORTS = 4  # at most, each way
 
 @dataclass(frozen=True)
 class Fifo:
-    """A stream; `edge` is the (node, input position) whose depth the plan chooses, if it does."""
+    """A stream; `edge` is the (node, input position) that the plan chooses its depth for, if it does.
+
+    `narrowed` says that it is in front of that input's width adapter, and wider than the stream behind the adapter.
+    """
 
     name: str
     depth: int
     edge: tuple[int, int] | None = None
+    narrowed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +147,7 @@ class _Builder:
         self.processes: list[Process] = []
         self.fifos: list[Fifo] = []
         self.places: dict[str, int] = {}  # of the streams of the design, by name
+        self.narrowed: dict[int, int] = {}  # the stream in front of an adapter, by that behind it
 
     def run(self) -> Network:
         made = design(self.plan)
@@ -154,10 +159,10 @@ class _Builder:
                 case Fork():
                     self._fork(process)
                 case Resize(source, output, values):
-                    place = self._stream(output)
-                    self._resize(
-                        output.name, values, source.lanes, output.lanes, self.places[source.name], place
-                    )
+                    before, place = self.places[source.name], self._stream(output)
+                    self._resize(output.name, values, source.lanes, output.lanes, before, place)
+                    if source.lanes > output.lanes:
+                        self.narrowed[place] = before
                 case Stage():
                     self._stage(process)
         values = prod(self.nodes[-1].output.shape)
@@ -196,7 +201,11 @@ class _Builder:
     def _stage(self, stage: Stage) -> None:
         inputs = [self.places[stream.name] for stream in stage.inputs]
         for position, place in enumerate(inputs):
-            self.fifos[place] = replace(self.fifos[place], edge=(stage.nodes[0], position))
+            edge = stage.nodes[0], position
+            self.fifos[place] = replace(self.fifos[place], edge=edge)
+            if place in self.narrowed:
+                before = self.narrowed[place]
+                self.fifos[before] = replace(self.fifos[before], edge=edge, narrowed=True)
         if stage.fire:
             self._fire(stage.fire, inputs[0], self._stream(stage.output))
         else:

@@ -33,6 +33,7 @@ def save_hardware(
         "available": asdict(figures.available),
         "foldings": [asdict(folding) for folding in plan.foldings],
         "depths": plan.depths,
+        "adapter_depths": plan.adapter_depths,
     }
     write_whole(run / HARDWARE, json.dumps(content, indent=2) + "\n")
     return figures
@@ -61,8 +62,8 @@ def load_plan(run: Path, graph: Graph) -> Plan:
     try:
         part, clock = device(content["options"]["device"]), float(content["clock_mhz"])
         foldings = tuple(Folding(**folding) for folding in content["foldings"])
-        depths = tuple(map(tuple, content["depths"]))
-        return Plan(graph, part, clock, foldings, depths)
+        depths, adapter_depths = (tuple(map(tuple, content[name])) for name in ("depths", "adapter_depths"))
+        return Plan(graph, part, clock, foldings, depths, adapter_depths)
     except (FirelineError, KeyError, TypeError, ValueError):
         raise FirelineError(
             "this plan is of another network", node=str(run / HARDWARE), hint="fireline generate --force"

@@ -18,6 +18,8 @@ def test_streams_have_the_default_depth_or_the_plans() -> None:
         Plan(b.graph(), PART, 100, foldings, ((), (7, 7)))
     with pytest.raises(FirelineError, match="at least one token"):
         Plan(b.graph(), PART, 100, foldings, ((), (0,)))
+    with pytest.raises(FirelineError, match="at least one token"):
+        Plan(b.graph(), PART, 100, foldings, adapter_depths=((), (0,)))
 
 
 @pytest.mark.parametrize("folding", [Folding(4, 2), Folding(3, 3), Folding(3, 2, rows=2)])

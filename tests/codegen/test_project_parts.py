@@ -13,7 +13,7 @@ from fireline.codegen.axi import Beat, input_beat, output_bits
 from fireline.codegen.devices import device
 from fireline.codegen.emit_weights import pack_rows, rom_rows
 from fireline.codegen.fires import find_fires
-from fireline.codegen.plan import DEFAULT_DEPTH, Folding
+from fireline.codegen.plan import Folding
 from fireline.codegen.simple_folding import simple_plan
 from fireline.codegen.stages import Fork, Resize, design
 from fireline.codegen.window import buffer_rows, fill_pixels
@@ -139,7 +139,8 @@ def test_streams_are_written_once_and_read_once() -> None:
 def test_the_plans_depths_are_in_front_of_their_readers() -> None:
     graph = fire_network()
     depths = tuple(tuple(100 * i + k for k in range(len(node.inputs))) for i, node in enumerate(graph.nodes))
-    wide = replace(simple_plan(graph, device("xc7z020"), 125.0), depths=depths)
+    before = tuple(tuple(depth + 50 for depth in each) for each in depths)
+    wide = replace(simple_plan(graph, device("xc7z020"), 125.0), depths=depths, adapter_depths=before)
     made = design(wide)
     for stage in made.stages:
         if stage.fire is None:
@@ -147,7 +148,7 @@ def test_the_plans_depths_are_in_front_of_their_readers() -> None:
             assert [s.depth for s in stage.inputs] == list(depths[index])
     for process in made.processes:
         if isinstance(process, Resize):
-            assert process.source.depth == DEFAULT_DEPTH
+            assert process.source.depth == process.output.depth + 50
 
 
 @pytest.mark.parametrize(
