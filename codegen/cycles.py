@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from fireline.codegen.fires import is_pointwise
 from fireline.codegen.memory import ceil_div
 from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
@@ -64,7 +66,15 @@ def maxpool_cycles(node: MaxPool2d, source: Shape, lanes: int) -> int:
 
 
 def node_cycles(graph: Graph, node: Node, folding: Folding) -> int:
-    """Cycles between two images at this node when nothing else holds it up (its initiation interval)."""
+    """Cycles between two images at this node when nothing else holds it up (its initiation interval).
+
+    The results leave one value a cycle, which the last node waits for.
+    """
+    own = _own_cycles(graph, node, folding)
+    return max(own, prod(node.output.shape)) if node is graph.nodes[-1] else own
+
+
+def _own_cycles(graph: Graph, node: Node, folding: Folding) -> int:
     channels, height, width = node.output.shape
     match node:
         case Conv2d():

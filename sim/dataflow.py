@@ -1,13 +1,16 @@
 """The dataflow simulator: when every step of every process runs, cycle by cycle.
 
-All processes of a design advance together, one cycle at a time, in a handful of numpy operations on one element per
-process. A process runs its next step in a cycle when every stream that the step reads has a token and every stream
-that it writes has room, as they were when the cycle began. Pipeline depths are left out: they shift times by some
-tens of cycles and change no rate.
+All processes of a design advance together, one cycle at a time. A process runs its next step in a cycle when every
+stream that the step reads has a token and every stream that it writes has room, as they were when the cycle began.
+Pipeline depths are left out: they shift times by some tens of cycles and change no rate.
+
+The loop over cycles is compiled (`dataflow.cpp`); the steps come from `fireline.sim.processes`, not from the kernels.
 """
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +18,10 @@ import numpy.typing as npt
 
 from fireline.codegen.plan import Plan
 from fireline.errors import FirelineError
+from fireline.sim.native import dataflow
 from fireline.sim.processes import PORTS, Network, network
 
 Cycles = npt.NDArray[np.int32]
-
-# Cycles between looks at whether anything still moves.
-PATIENCE = 4096
 
 
 class DeadlockError(FirelineError):
@@ -30,33 +31,42 @@ class DeadlockError(FirelineError):
         super().__init__(f"deadlock: {streams}", hint=hint)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Timing:
     """What a simulation saw. Times are in cycles from the first pixel's.
 
-    `steps[p]` holds the time of every step of process p, all images one after the other; `occupancy[f]` the most
-    tokens that FIFO f held.
+    `begins` and `ends` (processes, images) hold when each process begins each image and when it has finished it;
+    `occupancy[f]` the most tokens that FIFO f held.
     """
 
     network: Network
-    frames: int
-    steps: tuple[Cycles, ...]
+    begins: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
     occupancy: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        """Images that were simulated."""
+        return len(self.ends[0])
 
     @property
     def latency(self) -> int:
         """Cycles from the first pixel in to the last value of the first image out."""
-        return int(self.ends(-1)[0])
+        return int(self.ends[-1, 0])
 
     @property
     def interval(self) -> int:
         """Cycles between the ends of the last two images; of the first alone when there is one."""
-        ends = self.ends(-1)
+        ends = self.ends[-1]
         return int(ends[-1] - ends[-2]) if self.frames > 1 else int(ends[0])
 
-    def ends(self, process: int) -> npt.NDArray[np.int64]:
-        """When `process` has finished each image."""
-        return self.steps[process].reshape(self.frames, -1)[:, -1].astype(np.int64) + 1
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A simulation step by step: `steps[p]` holds the cycle of every step of process p, one image after the other."""
+
+    timing: Timing
+    steps: tuple[Cycles, ...]
 
 
 def simulate(plan: Plan, frames: int = 2, depths: dict[str, int] | None = None) -> Timing:
@@ -66,6 +76,7 @@ def simulate(plan: Plan, frames: int = 2, depths: dict[str, int] | None = None) 
 
     Raises:
         DeadlockError: the streams are too shallow for the image to finish; it names those that are full.
+        FirelineError: there is no C++ compiler.
     """
     design = network(plan)
     changed = tuple(replace(f, depth=(depths or {}).get(f.name, f.depth)) for f in design.fifos)
@@ -73,59 +84,41 @@ def simulate(plan: Plan, frames: int = 2, depths: dict[str, int] | None = None) 
 
 
 def run(design: Network, frames: int) -> Timing:
-    """Run `frames` images through `design`."""
+    """Run `frames` images through `design`; errors as for `simulate`."""
+    return _run(design, frames, None)
+
+
+def trace(design: Network, frames: int) -> Trace:
+    """As `run`, with the time of every step."""
+    steps = tuple(np.empty(len(p.steps) * frames, np.int32) for p in design.processes)
+    return Trace(_run(design, frames, steps), steps)
+
+
+def _run(design: Network, frames: int, times: tuple[Cycles, ...] | None) -> Timing:
     processes, fifos = design.processes, design.fifos
-    # A last step that waits for a port that is never ready keeps a process from running on.
-    steps = np.concatenate([s for p in processes for s in [p.steps] * frames + [np.full(1, 255, np.uint8)]])
-    lengths = np.array([len(p.steps) * frames + 1 for p in processes])
-    position = np.cumsum(lengths) - lengths
-    starts = position.copy()
-    end = int(starts[-1] + lengths[-1] - 1)
-
-    # Ports are bits of a step and bytes of a word: whether a step needs them, and whether they are not ready.
-    needs = (np.arange(256)[:, None] >> np.arange(2 * PORTS) & 1).astype(np.uint8).view(np.uint64).ravel()
-    never = 2 * len(fifos)
-    ports = np.full((len(processes), 2 * PORTS), never)
-    producer, consumer = np.zeros(len(fifos), int), np.zeros(len(fifos), int)
-    for i, process in enumerate(processes):
-        for k, f in enumerate(process.inputs):
-            ports[i, k], consumer[f] = f, i * 2 * PORTS + k
-        for k, f in enumerate(process.outputs):
-            ports[i, PORTS + k], producer[f] = len(fifos) + f, i * 2 * PORTS + PORTS + k
-
-    depth = np.array([f.depth for f in fifos])
-    tokens, most = np.zeros(len(fifos), np.int64), np.zeros(len(fifos), np.int64)
-    unready = np.ones(2 * len(fifos) + 1, np.uint8)  # FIFOs empty, FIFOs full, never
-    empty, full = unready[: len(fifos)].view(bool), unready[len(fifos) : never].view(bool)
-    full[:] = False
-    time = np.zeros(len(steps), np.int32)
-    state = np.empty(ports.shape, np.uint8)
-    state_word = state.view(np.uint64).ravel()
-    moved = np.empty(len(processes), np.uint64)
-    moved_bytes = moved.view(np.uint8)
-
-    now, seen = 0, position.copy()
-    while position[-1] < end:
-        need = needs[steps[position]]
-        unready.take(ports, out=state)
-        go = (need & state_word) == 0
-        time[position] = now
-        position += go
-        np.multiply(need, go, out=moved)
-        tokens += moved_bytes.take(producer)
-        np.maximum(most, tokens, out=most)
-        tokens -= moved_bytes.take(consumer)
-        np.equal(tokens, 0, out=empty)
-        np.greater_equal(tokens, depth, out=full)
-        now += 1
-        if now % PATIENCE == 0:
-            if (position == seen).all():
-                raise _deadlock(design, full)
-            seen[:] = position
-    times = tuple(time[s : s + n - 1] for s, n in zip(starts, lengths, strict=True))
-    return Timing(design, frames, times, tuple(most.tolist()))
+    ports = np.full((len(processes), 2 * PORTS), -1, np.int32)
+    for own, process in zip(ports, processes, strict=True):
+        own[: len(process.inputs)] = process.inputs
+        own[PORTS : PORTS + len(process.outputs)] = process.outputs
+    lengths = np.array([len(process.steps) for process in processes], np.int64)
+    depths = np.array([fifo.depth for fifo in fifos], np.int64)
+    begins, ends = np.empty((2, len(processes), frames), np.int64)
+    peaks = np.empty(len(fifos), np.int64)
+    finished = dataflow()(
+        ctypes.c_int32(len(processes)),
+        ctypes.c_int32(len(fifos)),
+        ctypes.c_int64(frames),
+        _pointers([process.steps for process in processes]),
+        *(ctypes.c_void_p(array.ctypes.data) for array in (lengths, ports, depths, begins, ends, peaks)),
+        None if times is None else _pointers(times),
+    )
+    if not finished:
+        names = [fifo.name for fifo, is_full in zip(fifos, peaks, strict=True) if is_full]
+        raise DeadlockError(f"full streams {', '.join(names)}", hint="make them deeper")
+    return Timing(design, begins, ends, tuple(peaks.tolist()))
 
 
-def _deadlock(design: Network, full: npt.NDArray[np.bool_]) -> DeadlockError:
-    names = [fifo.name for fifo, is_full in zip(design.fifos, full, strict=True) if is_full]
-    return DeadlockError(f"full streams {', '.join(names)}", hint="make them deeper")
+def _pointers(arrays: Sequence[npt.NDArray[np.generic]]) -> ctypes.Array[ctypes.c_void_p]:
+    """Where contiguous arrays lie."""
+    assert all(array.flags.c_contiguous for array in arrays)
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

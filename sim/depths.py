@@ -11,7 +11,7 @@ from fireline.codegen.cycles import initiation_interval
 from fireline.codegen.plan import DEFAULT_DEPTH, Depths, Plan
 from fireline.codegen.skew import squeezed_side
 from fireline.errors import DoesNotFitError
-from fireline.sim.dataflow import DeadlockError, run
+from fireline.sim.dataflow import DeadlockError, Timing, run, simulate
 from fireline.sim.processes import WRITE, Fifo, Network, network
 
 UNBOUNDED = 1 << 40
@@ -19,8 +19,8 @@ UNBOUNDED = 1 << 40
 # Images that a rate is measured over: the first ones fill the pipeline.
 FRAMES = 3
 
-# Cycles between two images beyond which a simulation takes more than some ten seconds.
-AFFORDABLE = 500_000
+# Cycles between two images beyond which a simulation takes more than some seconds and gigabytes.
+AFFORDABLE = 5_000_000
 
 
 def affordable(plan: Plan, limit: int = AFFORDABLE) -> bool:
@@ -34,6 +34,11 @@ def best_depths(plan: Plan) -> Plan:
         return fitted(plan) if affordable(plan) else plan
     except DoesNotFitError:
         return plan
+
+
+def timing_of(plan: Plan) -> Timing | None:
+    """Two images through the design of `plan`, where that is affordable."""
+    return simulate(plan) if affordable(plan) else None
 
 
 def fitted(plan: Plan) -> Plan:
@@ -90,7 +95,7 @@ def minimum_depth(plan: Plan, index: int, position: int, frames: int = FRAMES) -
     One entry less, with all other streams as in `plan`, and the images take longer or never end.
     """
     design = network(plan)
-    best = run(design, frames).steps[-1][-1]
+    best = run(design, frames).ends[-1, -1]
 
     def is_enough(depth: int) -> bool:
         fifos = tuple(
@@ -98,7 +103,7 @@ def minimum_depth(plan: Plan, index: int, position: int, frames: int = FRAMES) -
             for f in design.fifos
         )
         try:
-            return bool(run(Network(design.processes, fifos), frames).steps[-1][-1] <= best)
+            return bool(run(Network(design.processes, fifos), frames).ends[-1, -1] <= best)
         except DeadlockError:
             return False
 

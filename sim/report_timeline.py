@@ -41,7 +41,7 @@ class Timeline:
 
 def timeline(graph: Graph, timing: Timing) -> Timeline:
     """The processes of a node, such as its line buffer and its multipliers, are one row."""
-    whole = max(int(timing.ends(process)[-1]) for process in range(len(timing.steps)))
+    whole = int(timing.ends.max())
     rows = []
     for index, node in enumerate(graph.nodes):
         own = [p for p, process in enumerate(timing.network.processes) if process.node == index]
@@ -51,12 +51,10 @@ def timeline(graph: Graph, timing: Timing) -> Timeline:
 
 
 def _row(name: str, timing: Timing, own: list[int], whole: int) -> Row:
-    steps = [timing.steps[p].reshape(timing.frames, -1) for p in own]
-    spans = [
-        (min(int(s[frame, 0]) for s in steps), max(int(s[frame, -1]) + 1 for s in steps))
-        for frame in range(timing.frames)
-    ]
+    spans = list(
+        zip(timing.begins[own].min(axis=0).tolist(), timing.ends[own].max(axis=0).tolist(), strict=True)
+    )
     first, last = spans[0]
-    busy = max(s.shape[1] for s in steps) / (last - first)
+    busy = max(len(timing.network.processes[p].steps) for p in own) / (last - first)
     frames = tuple(Frame(width(start / whole), width((end - start) / whole)) for start, end in spans)
     return Row(name, count(first), count(last), percent(busy, 0), frames)

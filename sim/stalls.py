@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fireline.sim.dataflow import Timing
-from fireline.sim.processes import READ, WRITE
+from fireline.sim.dataflow import Trace
+from fireline.sim.processes import READ, WRITE, Network
 
 Cycles = npt.NDArray[np.int64]
 
@@ -28,15 +28,17 @@ class Stall:
     waits_for: str | None
 
 
-def stalls(timing: Timing) -> tuple[Stall, ...]:
+def stalls(trace: Trace) -> tuple[Stall, ...]:
     """One entry for every process, in the order of the data."""
-    producers = [_producer(timing, fifo) for fifo in range(len(timing.network.fifos))]
-    written = [_times(timing, process, WRITE << port) for process, port in producers]
-    return tuple(_stall(timing, p, written) for p in range(len(timing.steps)))
+    design = trace.timing.network
+    producers = [_producer(design, fifo) for fifo in range(len(design.fifos))]
+    written = [_times(trace, process, WRITE << port) for process, port in producers]
+    return tuple(_stall(trace, p, written) for p in range(len(trace.steps)))
 
 
-def _stall(timing: Timing, index: int, written: list[Cycles]) -> Stall:
-    process, times = timing.network.processes[index], timing.steps[index].astype(np.int64)
+def _stall(trace: Trace, index: int, written: list[Cycles]) -> Stall:
+    timing, times = trace.timing, trace.steps[index].astype(np.int64)
+    process = timing.network.processes[index]
     steps = np.tile(process.steps, timing.frames)
     free = np.concatenate([[0], times[:-1] + 1])  # when the process could have run the step
     ready, waits = free.copy(), {}
@@ -55,16 +57,16 @@ def _stall(timing: Timing, index: int, written: list[Cycles]) -> Stall:
     return Stall(process.name, process.node, len(process.steps), starved, blocked, name)
 
 
-def _producer(timing: Timing, fifo: int) -> tuple[int, int]:
+def _producer(design: Network, fifo: int) -> tuple[int, int]:
     """The process that writes a FIFO, and its port."""
-    for p, process in enumerate(timing.network.processes):
+    for p, process in enumerate(design.processes):
         if fifo in process.outputs:
             return p, process.outputs.index(fifo)
     raise AssertionError(f"nothing writes stream {fifo}")
 
 
-def _times(timing: Timing, process: int, bit: int) -> Cycles:
+def _times(trace: Trace, process: int, bit: int) -> Cycles:
     """When a process runs the steps that use a port."""
-    steps = np.tile(timing.network.processes[process].steps, timing.frames)
-    used: Cycles = timing.steps[process][(steps & bit) != 0].astype(np.int64)
+    steps = np.tile(trace.timing.network.processes[process].steps, trace.timing.frames)
+    used: Cycles = trace.steps[process][(steps & bit) != 0].astype(np.int64)
     return used

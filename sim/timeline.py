@@ -11,7 +11,7 @@ import numpy as np
 from fireline.codegen.plan import Plan
 from fireline.codegen.roofline import roofline
 from fireline.codegen.summary import summary
-from fireline.sim.dataflow import Timing
+from fireline.sim.dataflow import Timing, Trace
 from fireline.sim.stalls import Stall, stalls
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ BUSY, STARVED, BLOCKED, ROOF = "#2f6f8f", "#d9d4c7", "#d98c5f", "#8f2f3f"
 COLUMNS = 400
 
 
-def timeline_svg(plan: Plan, timing: Timing) -> str:
-    """When each node of the graph runs its steps, every image of `timing` in the same row, and why it waits."""
+def timeline_svg(plan: Plan, trace: Trace) -> str:
+    """When each node of the graph runs its steps, every image of `trace` in the same row, and why it waits."""
     from matplotlib.figure import Figure
 
-    nodes = plan.graph.nodes
+    nodes, timing = plan.graph.nodes, trace.timing
     figure = Figure(figsize=(13, 1.2 + 0.22 * len(nodes)), layout="constrained")
     work, waits = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
     slowest = [_slowest(timing, index) for index in range(len(nodes))]
-    end = int(timing.ends(-1)[-1])
+    end = int(timing.ends[-1, -1])
     edges = np.linspace(0, end, COLUMNS + 1)
-    share = np.array([np.histogram(timing.steps[p], edges)[0] for p in slowest]) / (end / COLUMNS)
+    share = np.array([np.histogram(trace.steps[p], edges)[0] for p in slowest]) / (end / COLUMNS)
     work.imshow(
         share,
         aspect="auto",
@@ -49,9 +49,9 @@ def timeline_svg(plan: Plan, timing: Timing) -> str:
     work.set_title(
         f"steps a cycle, {timing.frames} images: latency {timing.latency}, interval {timing.interval}"
     )
-    for image in timing.ends(-1):
+    for image in timing.ends[-1]:
         work.axvline(int(image), color=ROOF, linewidth=1)
-    found = stalls(timing)
+    found = stalls(trace)
     _stacked(waits, [found[p] for p in slowest])
     return _svg(figure)
 

@@ -115,23 +115,24 @@ def plan(
 
     MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
     """
+    from fireline.cli.results import figures_of
     from fireline.codegen.folding import Freedom, plan_for
-    from fireline.codegen.summary import summary
     from fireline.files import write_whole
-    from fireline.sim.dataflow import simulate
-    from fireline.sim.depths import affordable, best_depths
+    from fireline.sim.depths import best_depths
 
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
     made = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
-    timing = simulate(made) if affordable(made) or timeline else None
-    result = summary(made, (timing.latency, timing.interval) if timing else None)
-    if plot or timeline:
-        from fireline.sim.timeline import plan_svg, timeline_svg
+    result = figures_of(made)
+    if plot:
+        from fireline.sim.timeline import plan_svg
 
-        if plot:
-            write_whole(plot, plan_svg(made))
-        if timeline and timing:
-            write_whole(timeline, timeline_svg(made, timing))
+        write_whole(plot, plan_svg(made))
+    if timeline:
+        from fireline.sim.dataflow import trace
+        from fireline.sim.processes import network
+        from fireline.sim.timeline import timeline_svg
+
+        write_whole(timeline, timeline_svg(made, trace(network(made), frames=2)))
     if as_json:
         click.echo(json.dumps(as_json_object(result), indent=2))
     else:

@@ -31,7 +31,7 @@ def report_run(
     """Evaluate a run on a labelled data set and write its report to `page`."""
     from fireline.model.run import read_run
     from fireline.sim.accuracy import agreement
-    from fireline.sim.dataflow import simulate
+    from fireline.sim.depths import timing_of
     from fireline.sim.report import Report, write_report
     from fireline.sim.statistics import Statistics
 
@@ -57,7 +57,7 @@ def report_run(
             title=info.preset,
             graph=graph,
             plan=plan,
-            timing=simulate(plan),
+            timing=timing_of(plan),
             facts=tuple(facts.items()),
             verification=evaluation.verification,
             floating=accuracies.get("float"),

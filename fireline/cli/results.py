@@ -42,10 +42,9 @@ def save_hardware(
 def figures_of(plan: Plan) -> Summary:
     """A plan in figures, its interval and latency simulated unless that takes long."""
     from fireline.codegen.summary import summary
-    from fireline.sim.dataflow import simulate
-    from fireline.sim.depths import affordable
+    from fireline.sim.depths import timing_of
 
-    timing = simulate(plan) if affordable(plan) else None
+    timing = timing_of(plan)
     return summary(plan, (timing.latency, timing.interval) if timing else None)
 
 

@@ -25,8 +25,8 @@ UINT8, INT8, UINT4, INT4 = IntType(8, False), IntType(8, True), IntType(4, False
 
 def conv_plan(folding: Folding) -> Plan:
     b = Builder((8, 10, 12), seed=0)
-    b.conv(0, 16, (3, 3), (2, 2), (1, 1, 1, 1))
-    return Plan(b.graph(), device("xczu7ev"), 300, (Folding(8, 8), folding))
+    b.globalavgpool(b.conv(0, 16, (3, 3), (2, 2), (1, 1, 1, 1)))
+    return Plan(b.graph(), device("xczu7ev"), 300, (Folding(8, 8), folding, Folding(1, 1)))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,13 @@ def conv_plan(folding: Folding) -> Plan:
 )
 def test_cycles_of_a_convolution(folding: Folding, expected: int) -> None:
     assert cycles(conv_plan(folding))[1] == expected
+
+
+def test_results_leave_one_a_cycle() -> None:
+    b = Builder((8, 10, 12), seed=0)
+    b.conv(0, 16, (3, 3), (2, 2), (1, 1, 1, 1))
+    plan = Plan(b.graph(), device("xczu7ev"), 300, (Folding(8, 8), Folding(16, 8, rows=3)))
+    assert cycles(plan)[1] == 16 * 5 * 6
 
 
 def test_weights_are_one_memory_of_all_lanes() -> None:

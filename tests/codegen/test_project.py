@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,10 @@ def test_sources_are_formatted(folder: Path) -> None:
     clang_format = shutil.which("clang-format", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if not clang_format:
         pytest.skip("clang-format is not installed")
-    sources = [str(p) for p in folder.rglob("*") if p.suffix in (".h", ".cpp")]
-    result = subprocess.run([clang_format, "--dry-run", "-Werror", *sources], capture_output=True, text=True)
+    style = folder / ".clang-format"
+    sources = [*folder.rglob("*.h"), *folder.rglob("*.cpp"), files("fireline.sim") / "dataflow.cpp"]
+    command = [clang_format, "--dry-run", "-Werror", f"--style=file:{style}", *map(str, sources)]
+    result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[:2000]
 
 

@@ -160,12 +160,16 @@ def test_a_disk_that_cannot_be_written_is_named(small_disk: Path, tmp_path: Path
 
 def test_a_limit_on_files_is_named(tmp_path: Path) -> None:
     def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
 
     model = fire_model(tmp_path)
-    done = fireline("generate", model, "--device", "xc7z020", "--out", tmp_path / "out", preexec_fn=limited)
+    compiler = tmp_path / "compiler"  # which is not limited
+    compiler.write_text('#!/bin/sh\nulimit -S -f unlimited\nexec g++ "$@"\n')
+    compiler.chmod(0o755)
+    command = ["generate", model, "--device", "xc7z020", "--out", tmp_path / "out"]
+    done = fireline(*command, env={"CXX": str(compiler)}, preexec_fn=limited)
     expect_refusal(done, "File too large")
-    assert [path.name for path in tmp_path.iterdir()] == [model.name]
+    assert {path.name for path in tmp_path.iterdir()} == {model.name, "compiler"}
 
 
 def compiler(folder: Path, script: str) -> dict[str, str]:

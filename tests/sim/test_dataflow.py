@@ -10,14 +10,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fireline.codegen.cycles import initiation_interval, node_cycles, window_words
+from fireline.codegen.cycles import conv2d_cycles, initiation_interval, window_words
 from fireline.codegen.devices import device
 from fireline.codegen.fires import is_pointwise
 from fireline.codegen.folding import foldings, plan_for
 from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
 from fireline.codegen.skew import stream_depths
 from fireline.graph import Conv2d, Graph
-from fireline.sim.dataflow import DeadlockError, run, simulate
+from fireline.sim.dataflow import DeadlockError, run, simulate, trace
 from fireline.sim.depths import affordable, fitted, minimum_depth
 from fireline.sim.processes import READ, WRITE, Fifo, Network, Process, line_buffer, mvu, network
 from tests.codegen.networks import cifar_e4, squeezenet1_1
@@ -70,8 +70,11 @@ def small_network() -> Graph:
 @pytest.mark.parametrize("seed", range(6))
 def test_every_step_runs_when_the_plain_simulator_says(seed: int) -> None:
     design = network(random_plan(small_network(), seed))
-    timing = run(design, 2)
-    assert [t.tolist() for t in timing.steps] == step_by_step(design, 2)
+    traced, expected = trace(design, 2), step_by_step(design, 2)
+    assert [t.tolist() for t in traced.steps] == expected
+    frames = [np.reshape(times, (2, -1)) for times in expected]
+    assert np.array_equal(traced.timing.begins, [times[:, 0] for times in frames])
+    assert np.array_equal(traced.timing.ends, [times[:, -1] + 1 for times in frames])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -109,7 +112,8 @@ def test_the_closed_form_of_a_convolution_is_its_interval(data: st.DataObject) -
     assert isinstance(node, Conv2d)
     assume(not is_pointwise(node))
     folding = draw(st.sampled_from(list(foldings(graph, node, device("xczu7ev")))))
-    interval, expected = convolution_interval(graph, node, folding), node_cycles(graph, node, folding)
+    interval = convolution_interval(graph, node, folding)
+    expected = conv2d_cycles(node, graph.input.output.shape, folding)
     if window_words(node, folding) * node.groups > DEFAULT_DEPTH:
         assert interval == expected
     else:
@@ -143,9 +147,10 @@ def test_bursts_wait_in_front_of_a_width_adapter() -> None:
 
 
 def test_processes_run_at_most_one_step_a_cycle_and_images_in_order() -> None:
-    timing = simulate(plan_for(fire_network(), "xc7z020"), 3)
-    assert all((np.diff(t) > 0).all() for t in timing.steps)
-    assert timing.latency == timing.ends(-1)[0] < timing.ends(-1)[1]
+    traced = trace(network(plan_for(fire_network(), "xc7z020")), 3)
+    assert all((np.diff(t) > 0).all() for t in traced.steps)
+    ends = traced.timing.ends[-1]
+    assert traced.timing.latency == ends[0] < ends[1] < ends[2]
 
 
 def test_streams_that_are_too_shallow_deadlock_by_name() -> None:
@@ -159,7 +164,7 @@ def test_one_entry_below_the_minimum_of_a_fire_or_a_bypass_stream_is_felt() -> N
     plan = fitted(plan_for(fire_network(size=15), "xc7z020"))
     names = [node.name for node in plan.graph.nodes]
     bypass = next(i for i, node in enumerate(plan.graph.nodes) if node.kind == "add")
-    whole = simulate(plan, 3).steps[-1][-1]
+    whole = simulate(plan, 3).ends[-1, -1]
     for index, position in (
         (names.index("fire2_expand1x1"), 0),
         (names.index("fire3_expand1x1"), 0),
@@ -176,7 +181,7 @@ def test_one_entry_below_the_minimum_of_a_fire_or_a_bypass_stream_is_felt() -> N
 def later_or_never(plan: Plan, name: str) -> float:
     """When the last image is out; never, if the plan deadlocks at the stream in front of node `name`."""
     try:
-        return float(simulate(plan, 3).steps[-1][-1])
+        return float(simulate(plan, 3).ends[-1, -1])
     except DeadlockError as error:
         return inf if name in str(error) else 0
 
