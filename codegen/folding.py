@@ -30,6 +30,7 @@ from fireline.codegen.plan import DEFAULT_DEPTH, Folding, Plan
 from fireline.codegen.skew import Slack, slack_pixels, stream_depth, stream_depths
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d, Graph, Input, Node
+from fireline.progress import track
 
 # Placement and routing rarely close above this share of the logic. DSPs may all be used, and memory but for what
 # streams may turn out to need beyond their estimate.
@@ -126,7 +127,8 @@ def node_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list
 def all_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[list[Option]]:
     """Every way to build each node."""
     slack = slack_pixels(graph)
-    return [_options(graph, slack, index, part, freedom) for index in range(len(graph.nodes))]
+    places = track("fold", range(len(graph.nodes)))
+    return [_options(graph, slack, index, part, freedom) for index in places]
 
 
 def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT) -> Iterator[Folding]:

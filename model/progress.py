@@ -13,10 +13,10 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Checkpoint
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import TaskID
 from torch import Tensor
 
+from fireline.bars import bars
 from fireline.errors import FirelineError
 from fireline.files import write_whole
 
@@ -142,8 +142,7 @@ class ProgressBar(lightning.Callback):
     """One progress bar over all epochs, on the terminal's error stream."""
 
     def __init__(self, title: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-        self.progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+        self.progress = bars(transient=False)
         self.title = title
         self.task = TaskID(0)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fireline.errors import FirelineError
 from fireline.model.data import ImageSet
 from fireline.model.network import Network
+from fireline.progress import progress, track
 from fireline.quant.rounding import round_in_sequence
 from fireline.quant.twin import FIXED, activations, conv_inputs, convolutions, integer_range, set_exponents
 
@@ -81,7 +82,7 @@ def calibrate(network: Network, twin: Network, data: ImageSet, batch: int = 20) 
         set_exponents(quantizer, best_exponents(samples[None], *integer_range(quantizer)))
     twin.eval()
     inputs = conv_inputs(twin)
-    for path, module in convolutions(twin):
+    for path, module in track("round weights", list(convolutions(twin))):
         original = module.weight.detach().clone()
         quantize_weights(module, statistics.moments[path], inputs[path].scale)
         correct_bias(module, module.weight - original, statistics.means[path])
@@ -105,9 +106,13 @@ def collect(network: Network, data: ImageSet, batch: int) -> Statistics:
             elif not list(module.children()):
                 hooks.enter_context(module.register_forward_hook(activation(path)))
         network.eval()
+        done = 0
+        advance = hooks.enter_context(progress("calibrate", len(data)))
         for images, _ in data.batches(batch):
             share = len(images) / len(data)
             network(torch.from_numpy(images).float())
+            done += len(images)
+            advance(done)
     return statistics
 
 

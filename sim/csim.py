@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
@@ -21,6 +21,7 @@ from fireline.codegen.emit_data import element
 from fireline.errors import FirelineError, MismatchError
 from fireline.fixed import IntType
 from fireline.graph import Graph
+from fireline.progress import progress
 from fireline.sim.dataflow import DeadlockError
 from fireline.sim.integer import quantize
 
@@ -100,7 +101,16 @@ def build(project: Path, flags: str = "", jobs: int | None = None, folder: str =
         f"FLAGS={flags}",
         f"BUILD={folder}",
     ]
-    status, output = _run(command)
+    sources = len([*(project / "src").rglob("*.cpp"), *(project / "tb").glob("*.cpp")])
+    begun = 0
+
+    def watch(line: str) -> None:
+        nonlocal begun
+        begun += " -c " in line
+        advance(begun)
+
+    with progress("compile", sources) as advance:
+        status, output = _run(command, watch=watch)
     if status:
         raise FirelineError(_first_error(output), node=str(project), hint=_way_out(output))
     return Build(project / folder / "csim", time.monotonic() - start)
@@ -241,23 +251,31 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(command: list[str], cwd: Path | None = None) -> tuple[int, str]:
-    """Exit status and all output."""
+def _run(
+    command: list[str], cwd: Path | None = None, watch: Callable[[str], None] = lambda line: None
+) -> tuple[int, str]:
+    """Exit status and all output; `watch` gets every line when it comes."""
+    lines = []
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, "LC_ALL": "C"},
-            check=False,
-        )
+            text=True,
+            errors="replace",
+        ) as process:
+            assert process.stdout
+            for line in process.stdout:
+                lines.append(line)
+                watch(line)
     except FileNotFoundError:
         name = Path(command[0]).name
         raise FirelineError(f"{name} is not there", hint=f"install {name}, or build the project") from None
     except OSError as error:
         raise FirelineError(f"cannot be run: {error.strerror}", node=command[0]) from None
-    return done.returncode, done.stdout.decode(errors="replace")
+    return process.returncode, "".join(lines)
 
 
 _MEMORY = r"out of memory|Cannot allocate memory|virtual memory exhausted|[Kk]illed"

@@ -89,7 +89,9 @@ def real_valued(
     return Engine(name, run)
 
 
-def csim(graph: Graph, project: Path, jobs: int | None = None, kind: str = "csim") -> Engine:
+def csim(
+    graph: Graph, project: Path, jobs: int | None = None, kind: str = "csim", compilers: int | None = None
+) -> Engine:
     """The compiled C-simulation of a generated project.
 
     Args:
@@ -98,6 +100,7 @@ def csim(graph: Graph, project: Path, jobs: int | None = None, kind: str = "csim
         jobs: images at a time; one for each processor if None.
         kind: "csim" computes with native integers; "csim-checked" also stops where a value does not fit its declared
             width; "csim-ap-int" computes with ap_int, as synthesis does, and needs the headers that hls4ml carries.
+        compilers: how many run at a time; one for each processor if None.
 
     Raises:
         FirelineError: the project cannot be built, or the headers are not there.
@@ -113,7 +116,7 @@ def csim(graph: Graph, project: Path, jobs: int | None = None, kind: str = "csim
             folder, flags = f"{runner.BUILD}_ap_int", f"-DFL_AP_INT -isystem {ap_types()}"
         case _:
             raise AssertionError(f"{kind} is no C-simulation")
-    runner.build(project, flags, folder=folder)
+    runner.build(project, flags, compilers, folder)
     return Engine(kind, lambda images: runner.trace(graph, project, images, jobs=jobs, folder=folder))
 
 

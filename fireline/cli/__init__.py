@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 
 import click
 
+from fireline.cli.output import progress_bar
 from fireline.errors import FirelineError
+from fireline.progress import shown
 
 # What a system refuses, and the way out.
 SYSTEM_ERRORS = {
@@ -125,7 +127,8 @@ def _named(command: str, options: Any, path: str) -> dict[str, Any]:
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; a user's mistake is one line on standard error."""
     try:
-        return fireline.main(args, standalone_mode=False)
+        with shown(progress_bar):
+            return fireline.main(args, standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)

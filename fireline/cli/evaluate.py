@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fireline.cli.output import print_table, progress_bar, say, step
+from fireline.cli.output import print_table, say, step
 from fireline.errors import FirelineError
+from fireline.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,11 +139,11 @@ def evaluate(
     share = max(1, jobs // len({"simulator", *chosen}))  # of each engine, for they run at the same time
     torch.set_num_threads(share)
     logits: list[npt.NDArray[np.float32]] = []
-    with tempfile.TemporaryDirectory() as scratch, progress_bar("verify", len(source)) as advance:
+    with tempfile.TemporaryDirectory() as scratch, progress("verify", len(source)) as advance:
         with step("make engines ready"):
             witnesses = [
                 replace(
-                    engine(name, graph, model, project, Path(scratch), share),
+                    engine(name, graph, model, project, Path(scratch), share, jobs),
                     every=every if name == "qonnx" else 1,
                 )
                 for name in chosen
@@ -174,9 +175,9 @@ def float_tracer(run: Path) -> Callable[[Images], Mapping[str, npt.NDArray[np.fl
 
 
 def engine(
-    name: str, graph: Graph, model: Path, project: Path | None, scratch: Path, jobs: int | None
+    name: str, graph: Graph, model: Path, project: Path | None, scratch: Path, share: int, jobs: int
 ) -> Engine:
-    """The witness `name` for `graph`, which was lowered from `model`."""
+    """The witness `name` for `graph`, which was lowered from `model`, with its `share` of `jobs` processors."""
     from fireline.sim import engines
 
     match name:
@@ -193,7 +194,7 @@ def engine(
 
             return hls4ml(graph, qonnx_file(model))
         case _:
-            return engines.csim(graph, project or own_project(graph, model, scratch), jobs, name)
+            return engines.csim(graph, project or own_project(graph, model, scratch), share, name, jobs)
 
 
 def qonnx_file(model: Path) -> Path:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -52,38 +57,26 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     console.print(table)
 
 
+# The bars on the terminal, if there are any.
+_bars: list[Progress] = []
+
+
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar named `what` with the rate and the remaining time, on standard error, only where somebody watches.
 
-    Call the given function with how many of `total` are done.
+    Call the given function with how many of `total` are done. The bar goes when that is over.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
+    if level() == QUIET or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from fireline.bars import bars
 
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.3g}/s" if task.speed else "")
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=level() == QUIET or not console.is_terminal,
-    ) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    with ExitStack() as stack:
+        if not _bars:
+            _bars.append(stack.enter_context(bars(transient=True)))
+            stack.callback(_bars.clear)
+        shown = _bars[0]
+        task = shown.add_task(what, total=total, state="")
+        stack.callback(shown.remove_task, task)
+        yield lambda done: shown.update(task, completed=done)
