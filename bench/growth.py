@@ -25,6 +25,7 @@ from fireline.codegen.folding import plan_for
 from fireline.codegen.project import write_project
 from fireline.model.count import counts
 from fireline.sim import csim
+from fireline.sim.depths import best_depths
 from fireline.sim.integer import quantize, simulate
 
 LARGE = "xcu250"  # holds the largest of them
@@ -47,7 +48,7 @@ def measure(expand: int) -> Row:
         row["lower"] = cost(lambda: graphs.append(fireline.lower(folder / "model.onnx"))).cpu
         graph = graphs[0]
         plans = []
-        row["plan"] = cost(lambda: plans.append(plan_for(graph, LARGE))).cpu
+        row["plan"] = cost(lambda: plans.append(best_depths(plan_for(graph, LARGE)))).cpu
         row["write"] = cost(lambda: write_project(plans[0], folder / "project")).cpu
         spent, row["compiler bytes"] = compile_project(folder / "project")
         row["compile"] = spent.cpu

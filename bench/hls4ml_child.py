@@ -30,12 +30,13 @@ def cpu() -> float:
     return sum(use.ru_utime + use.ru_stime for use in spent)
 
 
-def step(work: Callable[[], Any]) -> Any:
-    """The value of `work`, its cost on the answering stream."""
+def step(work: Callable[[], Any], keep: Callable[[Any], None] = lambda value: None) -> Any:
+    """The value of `work`, which `keep` may store, then its cost on the answering stream."""
     wall, before = time.perf_counter(), cpu()
     with contextlib.redirect_stdout(sys.stderr):
         value = work()
     spent = {"wall": time.perf_counter() - wall, "cpu": cpu() - before}
+    keep(value)
     print(json.dumps(spent), file=sys.__stdout__, flush=True)
     return value
 
@@ -68,8 +69,10 @@ def main() -> None:
     images, outputs = arrays
     pixels = np.ascontiguousarray(np.load(images).astype(np.float32).transpose(0, 2, 3, 1))
     for _ in sys.stdin:
-        values = step(lambda: project.predict(pixels))
-        np.save(outputs, np.asarray(values).reshape(len(pixels), -1))
+        step(
+            lambda: project.predict(pixels),
+            lambda values: np.save(outputs, np.asarray(values).reshape(len(pixels), -1)),
+        )
 
 
 main()

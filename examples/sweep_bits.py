@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fireline import lower
-from fireline.graph import Conv2d
+from fireline.graph import weight_bytes
 from fireline.model.data import load
 from fireline.model.recipe import one_phase, read_recipe
 from fireline.model.run import train_run
@@ -37,10 +37,8 @@ def main() -> None:
             shutil.copytree(floating, folder)
             quantize("digits", folder, data="digits", bits=bits)
             graph = lower(folder / "model.onnx")
-            weights = (node for node in graph.nodes if isinstance(node, Conv2d))
-            size = sum(node.weight.size * node.weight_type.bits for node in weights) // 8
             classes = graph.simulate(pixels).reshape(len(pixels), -1).argmax(axis=1)
-            print(f"{bits:18} {size:12,} {(classes == test.labels).mean():8.2%}")
+            print(f"{bits:18} {weight_bytes(graph):12,} {(classes == test.labels).mean():8.2%}")
 
 
 if __name__ == "__main__":
