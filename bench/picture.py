@@ -31,6 +31,7 @@ def picture(rows: Sequence[Result], path: Path) -> None:
     for place, row in zip(places, ratios, strict=True):
         if row.limit is not None:
             axes.plot([row.limit] * 2, [place - 0.42, place + 0.42], color="black", lw=2)
+        axes.text(max(row.value.high, row.limit or 0) * 1.12, place, f"{row.value.median:.3g}", va="center")
     axes.set_xscale("log")
     axes.axvline(1, color="#999", lw=0.8, zorder=0)
     axes.set_yticks(list(places), [title(row) for row in ratios])

@@ -62,7 +62,14 @@ def main() -> None:
         model = ramb18(depth, width) if storage == "bram" else rom_luts(depth, width)
         yosys = memory(depth, width, "block" if storage == "bram" else "logic")
         equal[storage] += model == yosys
-        row(depth, width, "RAMB18" if storage == "bram" else "LUT", model, yosys, f"{model / yosys:.3f}")
+        row(
+            depth,
+            width,
+            "RAMB18" if storage == "bram" else "LUT",
+            model,
+            yosys,
+            f"{model / yosys:.3f}" if yosys else "",
+        )
     blocks = sum(storage == "bram" for _, _, storage in chosen)
     print(
         f"equal: {equal['bram']} of {blocks} in block RAM, {equal['lut']} of {len(chosen) - blocks} in LUTs"

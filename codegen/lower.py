@@ -34,7 +34,7 @@ def lower(path: str | PathLike[str], name: str | None = None) -> Graph:
 
     Args:
         path: the file, with one input of static shape (1, C, H, W).
-        name: what to call the graph; the file's name if None.
+        name: what to call the graph; if None, as the preset of Fireline that the file says it is, or else as the file.
 
     Raises:
         FirelineError: the file is broken, not quantized, or has an operation that cannot be lowered exactly.

@@ -72,14 +72,14 @@ def uram(depth: int, width: int) -> int:
 def rom_luts(depth: int, width: int) -> int:
     """LUTs of a constant memory in logic.
 
-    A LUT6 is 64 words of one bit; F7 and F8 multiplexers join four at no LUT; beyond 256 words one LUT joins four of
-    those.
+    A LUT6 is 64 words of one bit; F7, F8 and F9 multiplexers join up to eight at no LUT, by twos, so that three take
+    the place of four; beyond 512 words one LUT joins four of those.
     """
     if depth <= 1:
         return 0
-    leaves = ceil_div(depth, 64)
-    joined = ceil_div(leaves, 4)
-    return width * (leaves + ceil_div(joined - 1, 3))
+    full, rest = divmod(ceil_div(depth, 64), 8)
+    last = 1 << (rest - 1).bit_length() if rest else 0
+    return width * (8 * full + last + ceil_div(full + (rest > 0) - 1, 3))
 
 
 def ram_luts(depth: int, width: int) -> int:

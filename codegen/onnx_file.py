@@ -17,6 +17,9 @@ from fireline.codegen.values import Layout
 from fireline.errors import FirelineError
 from fireline.graph import Shape
 
+# The property of a file's own that says which preset Fireline made it of.
+PRESET = "fireline.preset"
+
 # Where operations may come from. FINN and older Brevitas call QONNX's own domain by other names.
 CHANNELS_LAST = "qonnx.custom_op.channels_last"
 DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", CHANNELS_LAST)
@@ -107,13 +110,15 @@ def read(path: Path) -> OnnxGraph:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FirelineError(f"cannot be read: {reason}", node=where) from None
     try:
-        graph = onnx.load_model_from_string(content).graph
+        model = onnx.load_model_from_string(content)
+        graph = model.graph
         if not graph.node:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)
         constants = {_text(tensor.name): _array(tensor) for tensor in graph.initializer}
         nodes = tuple(map(_node, graph.node))
         for value in (*graph.input, *graph.output):
             _text(value.name)
+        properties = {_text(item.key): _text(item.value) for item in model.metadata_props}
     except (DecodeError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise FirelineError(f"not an ONNX model: {error}", node=where) from None
     if not all(node.outputs for node in nodes):
@@ -124,7 +129,7 @@ def read(path: Path) -> OnnxGraph:
             f"one input and one output expected, {len(inputs)} and {len(graph.output)} arrived", node=where
         )
     return OnnxGraph(
-        name=path.stem,
+        name=properties.get(PRESET) or path.stem,
         input=inputs[0].name,
         shape=_shape(inputs[0], where),
         output=graph.output[0].name,

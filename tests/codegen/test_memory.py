@@ -30,7 +30,8 @@ def test_block_ram_is_the_best_aspect_ratio(depth: int, width: int, blocks: int)
 
 
 @pytest.mark.parametrize(
-    ("depth", "luts"), [(1, 0), (2, 8), (64, 8), (65, 16), (128, 16), (256, 32), (512, 72)]
+    ("depth", "luts"),
+    [(1, 0), (2, 8), (64, 8), (65, 16), (128, 16), (144, 32), (256, 32), (300, 64), (512, 64), (576, 80)],
 )
 def test_a_rom_in_logic_is_64_words_of_a_bit_in_a_lut(depth: int, luts: int) -> None:
     assert rom_luts(depth, 8) == luts
