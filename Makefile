@@ -34,7 +34,7 @@ types: $(READY)
 	MYPYPATH=build/types $(BIN)/mypy -p fireline
 
 unit: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --cov
 
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/site

@@ -21,12 +21,10 @@ from lightning.fabric.utilities import rank_zero
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from fireline.errors import FirelineError
-from fireline.model.alexnet import AlexNet
-from fireline.model.architecture import SqueezeNet
 from fireline.model.count import counts
 from fireline.model.data import ImageSet
 from fireline.model.loading import Batches
-from fireline.model.network import Staged, float_network
+from fireline.model.network import Staged
 from fireline.model.progress import Keeper, ProgressBar, read_checkpoint
 from fireline.model.prune import Masks, apply_masks, magnitude_masks
 from fireline.model.recipe import Phase, Training
@@ -61,20 +59,6 @@ class Files:
 
     metrics: Path
     checkpoint: Path
-
-
-def train(
-    config: SqueezeNet | AlexNet,
-    data: ImageSet,
-    test: ImageSet,
-    training: Training,
-    files: Files,
-    machines: Machines = ALONE,
-) -> Staged:
-    """A float network trained from random weights; see `fit`."""
-    network = float_network(config, training.seed)
-    fit(network, data, test, training, files, "float", machines=machines)
-    return network
 
 
 def fit(

@@ -59,7 +59,7 @@ MUTATIONS = (
     simulator("(left, right, top, bottom), value=zero_point", "(left, right, top, bottom), value=0"),
     simulator("pixels, weight, bias, node.stride", "pixels, weight, None, node.stride"),
     simulator("bias, node.stride, padding", "bias, node.stride[::-1], padding"),
-    simulator("groups=node.groups", "groups=1"),
+    simulator("padding, node.groups", "padding, 1"),
     simulator("scaled.round_()", "scaled.floor_()"),
     simulator("scaled.round_()", "scaled.add_(0.5).floor_()"),
     simulator(

@@ -7,7 +7,7 @@ import io
 import json
 import multiprocessing
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +47,8 @@ def sweep(
 
     wanted = read_sweep(file)
     recipe = change_recipe(sweep_recipe(wanted, file), data, None, ())
-    space = spread(wanted.space, recipe)
-    for name, values in space.items():
+    wanted = replace(wanted, space=spread(wanted.space, recipe))
+    for name, values in wanted.space.items():
         for value in values if isinstance(values, list) else (values.low, values.high):
             vary(recipe, {name: value})
     folder = out or Path("runs") / file.stem
@@ -82,14 +82,11 @@ def open_study(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None) 
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    from fireline.cli.sweep_file import spread
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = spread(sweep.space, recipe)
     sampler: optuna.samplers.BaseSampler
     match sweep.sampler:
         case "grid":
-            choices = {name: values for name, values in space.items() if isinstance(values, list)}
+            choices = {name: values for name, values in sweep.space.items() if isinstance(values, list)}
             sampler = optuna.samplers.GridSampler(choices, seed=sweep.seed)
         case "random":
             sampler = optuna.samplers.RandomSampler(sweep.seed)
@@ -121,16 +118,15 @@ def work(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None, thread
     import optuna
     import torch
 
-    from fireline.cli.sweep_file import Range, spread, vary
+    from fireline.cli.sweep_file import Range, vary
     from fireline.cli.trial import run_trial
 
     if threads is not None:
         torch.set_num_threads(threads)
-    space = spread(sweep.space, recipe)
 
     def objective(trial: optuna.Trial) -> float:
         values: dict[str, Any] = {}
-        for name, wanted in space.items():
+        for name, wanted in sweep.space.items():
             if isinstance(wanted, Range):
                 values[name] = trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)
             else:

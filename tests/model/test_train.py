@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from fireline.errors import FirelineError
+from fireline.model.architecture import SqueezeNet
 from fireline.model.data import ImageSet, load
 from fireline.model.evaluate import accuracy, logits
-from fireline.model.network import Network
+from fireline.model.network import Network, Staged, float_network
 from fireline.model.presets import preset
 from fireline.model.progress import read_rows
 from fireline.model.prune import convolutions
@@ -41,13 +42,27 @@ from fireline.model.recipe import (
 )
 from fireline.model.run import CHECKPOINT, FLOAT, METRICS, load_float, read_run, train_run
 from fireline.model.task import Task
-from fireline.model.train import Files, Machines, train
+from fireline.model.train import ALONE, Files, Machines, fit
 
 FIRELINE = str(Path(sys.executable).parent / "fireline")
 
 
 def files(folder: Path) -> Files:
     return Files(folder / "m.csv", folder / "c.ckpt")
+
+
+def train(
+    config: SqueezeNet,
+    data: ImageSet,
+    test: ImageSet,
+    training: Training,
+    files: Files,
+    machines: Machines = ALONE,
+) -> Staged:
+    """A float network trained from random weights."""
+    network = float_network(config, training.seed)
+    fit(network, data, test, training, files, "float", machines=machines)
+    return network
 
 
 def test_training_learns_and_repeats(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
