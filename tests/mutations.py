@@ -41,6 +41,10 @@ def lowering(file: str, old: str, new: str) -> Mutation:
     return Mutation(f"codegen/{file}.py", old, new, LOWERING if proved else LOWERING[::-1])
 
 
+def timing(path: str, old: str, new: str) -> Mutation:
+    return Mutation(path, old, new, ("tests/sim/test_dataflow.py", "tests/codegen/test_cost.py"))
+
+
 def kernel(file: str, test: str, old: str, new: str) -> Mutation:
     return Mutation(f"firmware/include/fireline/{file}.h", old, new, (f"tests/firmware/{test}.py",))
 
@@ -113,6 +117,26 @@ MUTATIONS = (
     lowering("values", "np.floor(np.abs(x) + 0.5), x)", "np.floor(np.abs(x) + 0.25), x)"),
     lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
     lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
+    # When everything happens: the simulated cycles, the closed form, and the depths of streams.
+    timing("sim/dataflow.cpp", "tokens < depth ?", "tokens <= depth ?"),
+    timing("sim/dataflow.cpp", "tokens > 0 ?", "tokens > 1 ?"),
+    timing("sim/dataflow.cpp", "= now + 1;", "= now;"),
+    timing("sim/dataflow.cpp", "frame] = now;", "frame] = now + 1;"),
+    timing("sim/dataflow.cpp", "if (++stream.tokens > stream.peak)", "if (stream.tokens++ > stream.peak)"),
+    timing("sim/processes.py", "window[:, -1] |= WRITE", "window[:, 0] |= WRITE"),
+    timing("sim/processes.py", "last % stride == 0", "last % stride == stride - 1"),
+    timing("sim/depths.py", "max(interval, tokens)", "max(interval // 2, tokens)"),
+    timing(
+        "sim/depths.py",
+        "UNBOUNDED if fifo.narrowed or fifo.edge not in narrowed",
+        "UNBOUNDED if not fifo.narrowed",
+    ),
+    timing("codegen/cycles.py", "pause = max(load - given, 0)", "pause = max(load - given - 1, 0)"),
+    timing("codegen/cycles.py", "max(0, fill + pause - hidden)", "max(0, fill - hidden)"),
+    timing("codegen/cycles.py", "held = read(given - 1) + 1 ", "held = read(given - 1) "),
+    timing("codegen/cycles.py", "+ 1 + DEFAULT_DEPTH)", "+ DEFAULT_DEPTH)"),
+    timing("codegen/cycles.py", "max(own, prod(node.output.shape))", "own"),
+    timing("codegen/cost.py", "plan.adapter_depth(index, position)", "2"),
     # Every kernel.
     kernel("add", "test_joins", "y.lane[lane]) * L::kMultB", "y.lane[lane]) * L::kMultA"),
     kernel("axi", "test_joins", "data >> (lane * L::kSlotBits)", "data >> ((lane ^ 1) * L::kSlotBits)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -43,6 +44,15 @@ def conv_plan(folding: Folding) -> Plan:
 )
 def test_cycles_of_a_convolution(folding: Folding, expected: int) -> None:
     assert cycles(conv_plan(folding))[1] == expected
+
+
+def test_both_streams_at_a_width_adapter_cost_their_depth() -> None:
+    plan = conv_plan(Folding(4, 2))  # the input gives 8 channels at once
+    wide, narrow = (part for part in parts(plan, 1) if part.name == "fifo")
+    assert (wide.depth, narrow.depth) == (2, 2)
+    deeper = replace(plan, depths=((), (40,), (2,)), adapter_depths=((), (300,), (2,)))
+    streams = [part for part in parts(deeper, 1) if part.name == "fifo"]
+    assert sorted((part.depth, part.width) for part in streams) == [(40, 16), (300, 64)]
 
 
 def test_results_leave_one_a_cycle() -> None:
