@@ -16,8 +16,8 @@ Machine: {machine}. {versions}.
 
 Both sides of a ratio run alternately on the same network, weights and images, on one core each; a ratio is given as
 median (least to largest) of the pairs. Ratios compare CPU time, user and system, because other work on the machine
-changes it less than wall time, which stands beside it. Networks have random weights and random pixels; projects are
-folded for xczu7ev.
+changes it less than wall time, whose median stands beside it. Networks have random weights and random pixels;
+projects are folded for xczu7ev.
 
 ![How many times as fast Fireline is as its peers](benchmarks.svg)
 
@@ -72,7 +72,8 @@ def slope(row: Result) -> list[str]:
 
 
 def values(row: Result) -> list[str]:
-    return [quantity(row.value, row.unit), quantity(row.wall, row.unit) if row.wall else ""]
+    wall = f"{row.wall.median:.3g}" if row.wall else ""
+    return [quantity(row.value, row.unit), quantity(wall, row.unit) if wall else ""]
 
 
 def quantity(value: object, unit: str) -> str:

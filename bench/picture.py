@@ -35,6 +35,8 @@ def picture(rows: Sequence[Result], path: Path) -> None:
     axes.set_xscale("log")
     axes.axvline(1, color="#999", lw=0.8, zorder=0)
     axes.set_yticks(list(places), [title(row) for row in ratios])
-    axes.set_xlabel("times as fast (CPU time); black mark: goal; green: met, orange: missed, grey: no goal")
+    figure.supxlabel(
+        "times as fast (CPU time); black mark: goal; green: met, orange: missed, grey: no goal", fontsize=10
+    )
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
