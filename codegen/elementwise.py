@@ -201,7 +201,8 @@ def _numbers(state: State, name: str, what: str) -> Constant | QuantizedConstant
 
 def channel_constants(value: Constant | QuantizedConstant, x: Activation, name: str) -> tuple[Fraction, ...]:
     """A constant that is one number, or one for each channel of `x` where the file's layout has the channels."""
-    array = value.array if isinstance(value, Constant) else value.integers * value.scale
+    # numpy makes plain numbers of products without axes.
+    array = value.array if isinstance(value, Constant) else np.asarray(value.integers * value.scale)
     channels = x.shape[0]
     if array.size == 1:
         return (_exact(array.ravel()[0], name),) * channels

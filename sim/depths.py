@@ -23,9 +23,9 @@ FRAMES = 3
 AFFORDABLE = 5_000_000
 
 
-def affordable(plan: Plan, limit: int = AFFORDABLE) -> bool:
+def affordable(plan: Plan) -> bool:
     """Whether `plan` is fast enough to be simulated while somebody waits."""
-    return initiation_interval(plan) <= limit
+    return initiation_interval(plan) <= AFFORDABLE
 
 
 def best_depths(plan: Plan) -> Plan:

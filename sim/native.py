@@ -45,6 +45,13 @@ def dataflow() -> Any:
                 node=compiler[0],
                 hint="does it compile other programs? is there room in TMPDIR?",
             )
-        function = ctypes.CDLL(str(library)).fireline_dataflow
+        try:
+            function = ctypes.CDLL(str(library)).fireline_dataflow
+        except OSError as error:
+            raise FirelineError(
+                f"what the C++ compiler made cannot be loaded: {error}",
+                node=compiler[0],
+                hint="programs must be allowed in TMPDIR, and made for this machine",
+            ) from None
     function.restype = ctypes.c_bool
     return function

@@ -82,6 +82,9 @@ GOOD: dict[str, Callable[[QonnxBuilder, str], str]] = {
     "channel offsets": lambda b, x: relu4(
         b, b.node("Add", [b.conv(x, 2, 3), b.constant(np.array([0.5, -1, 2]).reshape(1, 3, 1, 1))])
     ),
+    "quantized factor without axes": lambda b, x: relu4(
+        b, b.node("Mul", [b.conv(x, 2, 3), b.quant(b.constant(0.75), 0.25, 4, True)])
+    ),
     "negative factor": lambda b, x: relu4(b, b.node("Mul", [b.conv(x, 2, 3), b.constant(-0.375)])),
     "activation read twice": lambda b, x: b.concat(*([relu4(b, b.conv(x, 2, 3))] * 2)),
     "concat as output": lambda b, x: b.concat(

@@ -323,6 +323,16 @@ def test_engines_that_need_hls4ml_name_the_way_out(
         assert stderr.count("\n") == 1
 
 
+def test_a_timeline_that_is_too_long_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fireline.sim.depths.AFFORDABLE", 10)
+    status, _, stderr = run(capsys, "plan", fire_model(tmp_path), "--timeline", tmp_path / "timeline.svg")
+    assert status == 2
+    assert "cycles an image is too long (ask for more frames/s)" in stderr
+    assert not (tmp_path / "timeline.svg").exists()
+
+
 def test_a_plan_is_simulated_and_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     plot, timeline = tmp_path / "plan.svg", tmp_path / "timeline.svg"
     args = ["plan", fire_model(tmp_path), "--json", "--plot", plot, "--timeline", timeline]

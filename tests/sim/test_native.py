@@ -33,6 +33,15 @@ def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
         dataflow()
 
 
+def test_what_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    useless = tmp_path / "useless"
+    useless.write_text('#!/bin/sh\nfor last; do :; done\necho nothing > "$last"\n')
+    useless.chmod(0o755)
+    monkeypatch.setenv("CXX", str(useless))
+    with pytest.raises(FirelineError, match=r"cannot be loaded: .*TMPDIR"):
+        dataflow()
+
+
 def test_another_compiler_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "g++ -O1 -Wall -Wextra -Werror -pedantic")
     assert dataflow() is dataflow()
