@@ -120,7 +120,7 @@ def thresholds(rule: Thresholds, node: Node) -> Callable[[Tensor], Tensor]:
 
     def apply(acc: Tensor) -> Tensor:
         channels_first = acc.to(torch.int64).transpose(0, 1)
-        rows = channels_first.reshape(len(steps), -1) * sign[:, None]
+        rows = (channels_first.reshape(len(steps), -1) * sign[:, None]).contiguous()
         count = torch.searchsorted(steps, rows, right=True) + rule.low
         return count.reshape(channels_first.shape).transpose(0, 1).to(out)
 
