@@ -161,7 +161,12 @@ def convolve(
 ) -> Tensor:
     """torch's convolution, by oneDNN where it can: torch itself gives 1x1 convolutions of few images to a matrix
     product that takes twice as long.
+
+    An image of one channel has the strides of channels-first, which are other numbers for the same memory: with those
+    of channels-last, oneDNN 3.12 reads beyond it where windows stand below each other, and some columns apart.
     """
+    if pixels.shape[1] == 1:
+        pixels = pixels.flatten(1).view(pixels.shape)
     if pixels.dtype == torch.float32 and ONEDNN:
         return torch.mkldnn_convolution(pixels, weight, bias, padding, stride, (1, 1), groups)
     return functional.conv2d(pixels, weight, bias, stride, padding, groups=groups)

@@ -3,6 +3,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, frozen_array, shift_half_even
@@ -94,6 +96,38 @@ def test_wide_sums_run_in_float64_and_stay_exact() -> None:
     graph = b.graph()
     images = random_pixels(graph, 2)
     assert np.array_equal(graph.simulate(images), plain(graph, images)["conv1"])
+
+
+sides = st.tuples(st.integers(1, 4), st.integers(1, 4))
+
+
+# oneDNN reads beyond a channels-last image of one channel here.
+@example((1, 1), (13, 3), 6, (3, 3), (1, 2), (0, 0, 0, 0))
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2), (3, 3)]),
+    st.tuples(st.integers(4, 13), st.integers(4, 13)),
+    st.integers(1, 6),
+    sides,
+    sides,
+    st.tuples(*[st.integers(0, 2)] * 4),
+)
+def test_any_convolution_equals_the_definition(
+    channels: tuple[int, int],
+    size: tuple[int, int],
+    outputs: int,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+) -> None:
+    """`channels` are those of the input and the number of groups, `outputs` those of a group."""
+    edges = tuple(min(pad, kernel[side % 2] - 1) for side, pad in enumerate(padding))
+    b = Builder((channels[0], *size), seed=7)
+    b.globalavgpool(b.conv(0, outputs * channels[1], kernel, stride, edges, groups=channels[1]))
+    graph = b.graph()
+    images = random_pixels(graph, 3)
+    found, expected = Simulator(graph).trace(images), plain(graph, images)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 def test_groups_and_strides() -> None:
