@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -100,8 +101,9 @@ def plan_for(
     """
     part = device(device_name)
     clock = part.clock_mhz if clock_mhz is None else clock_mhz
-    if clock <= 0 or (target_fps is not None and target_fps <= 0):
-        raise FirelineError(f"clock {clock} MHz and target {target_fps} frames/s must be above zero")
+    for name, value in (("the clock in MHz", clock), ("the target in frames/s", target_fps)):
+        if value is not None and not 0 < value < inf:
+            raise FirelineError(f"{name} is {value:g}, a number above zero expected")
     choices, room = node_options(graph, part, freedom), limits(part)
     interval = shortest_interval(choices, room) if target_fps is None else int(clock * 1e6 / target_fps)
     chosen = None if interval is None else choose(choices, interval, room, cheapest=True)
@@ -127,8 +129,8 @@ def node_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list
 def all_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[list[Option]]:
     """Every way to build each node."""
     slack = slack_pixels(graph)
-    places = track("fold", range(len(graph.nodes)))
-    return [_options(graph, slack, index, part, freedom) for index in places]
+    # `track` stands in the loop itself, so that an exception ends it.
+    return [_options(graph, slack, index, part, freedom) for index in track("fold", range(len(graph.nodes)))]
 
 
 def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT) -> Iterator[Folding]:

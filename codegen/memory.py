@@ -73,7 +73,8 @@ def rom_luts(depth: int, width: int) -> int:
     """LUTs of a constant memory in logic.
 
     A LUT6 is 64 words of one bit; F7, F8 and F9 multiplexers join up to eight at no LUT, by twos, so that three take
-    the place of four; beyond 512 words one LUT joins four of those.
+    the place of four; beyond 512 words one LUT joins four of those. That is UltraScale+; 7-series has no F9, and
+    takes up to a fifth more or less beyond 256 words.
     """
     if depth <= 1:
         return 0

@@ -25,6 +25,9 @@ from fireline.codegen.stages import Design, design
 from fireline.errors import FirelineError
 from fireline.files import new_folder
 
+# A file that every project has, and hardly another folder.
+MARK = "hls_config.cfg"
+
 
 def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, force: bool = False) -> None:
     """Write the project of `plan` to the folder `out`, whole or not at all.
@@ -46,6 +49,10 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
     pixels = np.asarray(default_images(graph) if images is None else images)
     if not len(pixels):
         raise FirelineError("no images for the test bench", node=graph.name)
+    if out.is_dir() and any(out.iterdir()) and force and not (out / MARK).exists():
+        raise FirelineError(
+            "--force replaces projects, and this folder is none", node=str(out), hint="choose another place"
+        )
     with new_folder(out, replace=force) as folder:
         write_data(graph, pixels, folder / "tb" / "data")
         if plan.loaded:

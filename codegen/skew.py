@@ -1,7 +1,7 @@
 """How far the branches of a network run apart, and the streams that bridge it, for any folding.
 
-These depths are estimates on the safe side, made before anything is simulated; `fireline.sim.depths` finds the exact
-ones.
+These depths are estimates, made before anything is simulated: they are deep enough to finish, but a plan may lose some
+of its rate where bursts meet a width adapter. `fireline.sim.depths` finds the exact ones.
 """
 
 from __future__ import annotations

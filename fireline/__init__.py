@@ -56,7 +56,8 @@ def generate(
 
     Raises:
         DoesNotFitError: the network does not fit the device.
-        FirelineError: the device is unknown, or `out` exists or cannot be written.
+        FirelineError: the device is unknown, there is no C++ compiler for the cycle simulation that finds the depths of
+            streams, or `out` exists or cannot be written.
     """
     from pathlib import Path
 

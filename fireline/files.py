@@ -46,6 +46,8 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     Raises:
         FirelineError: `path` exists and `replace` is false, or it cannot be written.
     """
+    if path.exists() and not path.is_dir():
+        raise FirelineError("this is a file, a folder expected", node=str(path), hint="choose another place")
     if path.exists() and not replace:
         raise FirelineError(
             "this output folder exists", node=str(path), hint="choose another, or pass --force"

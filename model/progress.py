@@ -162,5 +162,10 @@ class ProgressBar(lightning.Callback):
         state = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, test {top1:.1%}"
         self.progress.update(self.task, state=state)
 
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        self.progress.stop()  # which shows the cursor again
+
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         self.progress.stop()

@@ -8,6 +8,7 @@ the seed, the phase and the number of the step.
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,12 +110,17 @@ def fit(
             trainer = _trainer(
                 training, phase, machines, keeper, f"{title} {_count(training, place)}".strip()
             )
-            trainer.fit(
-                task,
-                datamodule=Batches(data, test, training, place, done),
-                ckpt_path=files.checkpoint if done else None,
-                weights_only=True,
-            )
+            try:
+                trainer.fit(
+                    task,
+                    datamodule=Batches(data, test, training, place, done),
+                    ckpt_path=files.checkpoint if done else None,
+                    weights_only=True,
+                )
+            except SystemExit:
+                # Lightning makes a plain exit of an interrupt, and ignores those that follow.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                raise KeyboardInterrupt from None
             network.cpu()
     network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     if leads():

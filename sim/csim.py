@@ -246,6 +246,17 @@ def _tensors(project: Path) -> tuple[Tensor, ...]:
     )
 
 
+def check_project(project: Path, graph: Graph) -> None:
+    """Raise `FirelineError` unless the tensors of `project` are those of `graph`."""
+    own = tuple(Tensor(node.name, node.output.shape, node.output.type) for node in graph.nodes)
+    if _tensors(project) != own:
+        raise FirelineError(
+            f"this project is of another network than {graph.name}",
+            node=str(project),
+            hint="make one of this: fireline generate",
+        )
+
+
 def processors() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,9 +7,6 @@ namespace {
 
 constexpr int kPorts = 4;  // each way, as in sim/processes.py: bit i of a step reads input i, bit 4 + i writes output i
 
-// Cycles between looks at whether anything still moves.
-constexpr std::int64_t kPatience = 4096;
-
 struct Process {
     const std::uint8_t* steps;  // of one image
     std::int64_t length;
@@ -61,13 +58,16 @@ extern "C" bool fireline_dataflow(std::int32_t processes, std::int32_t fifos, st
     for (Fifo& stream : streams) stream.show();
 
     std::vector<Process*> going;
-    Process& last = all.back();
-    std::int64_t moved = 0;
-    for (std::int64_t now = 0; last.frame < frames; ++now) {
+    std::int64_t unfinished = std::int64_t{processes} * frames;  // images of processes
+    for (std::int64_t now = 0; unfinished > 0; ++now) {
         going.clear();
         for (Process& process : all) {
             const std::uint8_t step = process.steps[process.place];
             if ((step & process.ready) == step && process.frame < frames) going.push_back(&process);
+        }
+        if (going.empty()) {
+            for (std::int32_t f = 0; f < fifos; ++f) peaks[f] = streams[f].tokens >= streams[f].depth;
+            return false;
         }
         // A token that is written in this cycle has a place even where another one leaves in it.
         for (const Process* process : going) {
@@ -93,14 +93,8 @@ extern "C" bool fireline_dataflow(std::int32_t processes, std::int32_t fifos, st
             if (++process->place < process->length) continue;
             ends[index * frames + process->frame++] = now + 1;
             process->place = 0;
+            --unfinished;
         }
-        moved += static_cast<std::int64_t>(going.size());
-        if ((now + 1) % kPatience) continue;
-        if (!moved) {
-            for (std::int32_t f = 0; f < fifos; ++f) peaks[f] = streams[f].tokens >= streams[f].depth;
-            return false;
-        }
-        moved = 0;
     }
     for (std::int32_t f = 0; f < fifos; ++f) peaks[f] = streams[f].peak;
     return true;

@@ -19,7 +19,7 @@ UNBOUNDED = 1 << 40
 # Images that a rate is measured over: the first ones fill the pipeline.
 FRAMES = 3
 
-# Cycles between two images beyond which a simulation takes more than some seconds and gigabytes.
+# Cycles between two images beyond which a simulation takes more than some seconds, and a trace gigabytes.
 AFFORDABLE = 5_000_000
 
 

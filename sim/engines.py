@@ -46,7 +46,10 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    wrapper = ModelWrapper(str(model)).transform(InferShapes())
+    wrapper = ModelWrapper(str(model))
+    # The file may leave its number of images open, or name another.
+    wrapper.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    wrapper = wrapper.transform(InferShapes())
     name = wrapper.graph.input[0].name
     # A file that takes channels last says so by its shape.
     channels, height, width = graph.input.output.shape
@@ -116,6 +119,7 @@ def csim(
             folder, flags = f"{runner.BUILD}_ap_int", f"-DFL_AP_INT -isystem {ap_types()}"
         case _:
             raise AssertionError(f"{kind} is no C-simulation")
+    runner.check_project(project, graph)
     runner.build(project, flags, compilers, folder)
     return Engine(kind, lambda images: runner.trace(graph, project, images, jobs=jobs, folder=folder))
 

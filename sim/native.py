@@ -22,36 +22,44 @@ def dataflow() -> Any:
     """`fireline_dataflow` of dataflow.cpp, compiled in a fraction of a second.
 
     Raises:
-        FirelineError: there is no C++ compiler (`CXX`, or else g++), or it fails.
+        FirelineError: there is no C++ compiler (`CXX`, or else g++), it fails, or there is no temporary folder whose
+            programs may run.
     """
-    source = files("fireline.sim") / "dataflow.cpp"
-    compiler = shlex.split(os.environ.get("CXX", "g++"))
-    with tempfile.TemporaryDirectory(prefix="fireline-") as name:
-        library = Path(name) / "dataflow.so"
-        command = [*compiler, *FLAGS, "-x", "c++", "-", "-o", str(library)]
-        try:
-            done = subprocess.run(
-                command, input=source.read_text(), capture_output=True, text=True, check=False
-            )
-        except OSError as error:
-            raise FirelineError(
-                f"the C++ compiler cannot be run: {error.strerror}",
-                node=compiler[0],
-                hint="install g++, or name another in CXX",
-            ) from None
-        if done.returncode:
-            raise FirelineError(
-                f"the C++ compiler fails: {next(iter(done.stderr.splitlines()), 'without a message')}",
-                node=compiler[0],
-                hint="does it compile other programs? is there room in TMPDIR?",
-            )
-        try:
+    compiler = os.environ.get("CXX") or "g++"
+    try:
+        with tempfile.TemporaryDirectory(prefix="fireline-") as name:
+            library = Path(name) / "dataflow.so"
+            _compile(compiler, library)
             function = ctypes.CDLL(str(library)).fireline_dataflow
-        except OSError as error:
-            raise FirelineError(
-                f"what the C++ compiler made cannot be loaded: {error}",
-                node=compiler[0],
-                hint="programs must be allowed in TMPDIR, and made for this machine",
-            ) from None
+    except OSError as error:
+        raise FirelineError(
+            f"the simulator cannot be compiled: {error}",
+            node=compiler,
+            hint="install g++ or name another compiler in CXX, and in TMPDIR a folder whose programs may run",
+        ) from None
     function.restype = ctypes.c_bool
     return function
+
+
+def _compile(compiler: str, library: Path) -> None:
+    source = files("fireline.sim") / "dataflow.cpp"
+    try:
+        command = [*shlex.split(compiler), *FLAGS, "-x", "c++", "-", "-o", str(library)]
+    except ValueError as error:
+        raise FirelineError(f"CXX is no command: {error}", node=compiler) from None
+    done = subprocess.run(
+        command,
+        input=source.read_bytes(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "LC_ALL": "C"},
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stdout.decode(errors="replace").splitlines() or [f"exit status {done.returncode}"]
+        reason = next((line for line in lines if "error" in line), lines[0])
+        raise FirelineError(
+            f"the C++ compiler fails: {reason}",
+            node=compiler,
+            hint="does it compile other programs? is there room in TMPDIR?",
+        )

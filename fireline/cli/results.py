@@ -65,7 +65,9 @@ def load_plan(run: Path, graph: Graph) -> Plan:
         return Plan(graph, part, clock, foldings, depths, adapter_depths)
     except (FirelineError, KeyError, TypeError, ValueError):
         raise FirelineError(
-            "this plan is of another network", node=str(run / HARDWARE), hint="fireline generate --force"
+            "this plan is of another network or another Fireline",
+            node=str(run / HARDWARE),
+            hint="fireline generate --force",
         ) from None
 
 

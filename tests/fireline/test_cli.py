@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from fireline.cli import main
@@ -321,6 +322,53 @@ def test_engines_that_need_hls4ml_name_the_way_out(
         assert status == 2
         assert "pip install hls4ml==1.3.0" in stderr
         assert stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--clock", "--target-fps"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-5", "0"])
+def test_rates_are_numbers_above_zero(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str, value: str
+) -> None:
+    status, _, stderr = run(capsys, "plan", fire_model(tmp_path), option, value)
+    assert status == 2
+    assert "a number above zero expected" in stderr
+
+
+def test_the_number_of_images_of_a_file_may_be_open(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = fire_model(tmp_path)
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    onnx.save(model, path)
+    np.save(tmp_path / "x.npy", np.zeros((2, 3, 11, 11), np.uint8))
+    status, out, _ = run(capsys, "verify", path, "--inputs", tmp_path / "x.npy", "--engine", "qonnx")
+    assert status == 0
+    assert "0 mismatches between the exact engines" in out
+
+
+def test_a_project_of_another_network_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    b = Builder((3, 11, 11), seed=0)
+    b.globalavgpool(b.conv(0, 4))
+    b.graph().save(tmp_path / "other.npz")
+    model, project, images = fire_model(tmp_path), tmp_path / "project", tmp_path / "x.npy"
+    np.save(images, np.zeros((1, 3, 11, 11), np.uint8))
+    assert run(capsys, "generate", tmp_path / "other.npz", "--out", project)[0] == 0
+    args = ["verify", model, "--inputs", images, "--engine", "csim", "--project", project]
+    status, _, stderr = run(capsys, *args)
+    assert status == 2
+    assert "this project is of another network" in stderr
+
+
+def test_force_replaces_projects_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model, folder = fire_model(tmp_path), tmp_path / "notes"
+    folder.mkdir()
+    (folder / "mine").write_text("keep")
+    for place in (folder, model):
+        before = sorted(tmp_path.rglob("*"))
+        status, _, stderr = run(capsys, "generate", model, "--out", place, "--force")
+        assert status == 2, stderr
+        assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_timeline_that_is_too_long_is_refused(

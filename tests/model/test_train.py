@@ -184,6 +184,20 @@ def test_a_killed_process_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_interrupt_is_told(tmp_path: Path) -> None:
+    command = [FIRELINE, "train", "digits", "--epochs", "500", "--out", str(tmp_path)]
+    one = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=one, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / METRICS).exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert stderr.endswith("interrupted\n") and "Traceback" not in stderr
+    assert (tmp_path / CHECKPOINT).exists()
+
+
+@pytest.mark.slow
 def test_two_processes_train_together(tmp_path: Path) -> None:
     command = [FIRELINE, "train", "digits", "--epochs", "4", "--devices", "2", "--out"]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True)

@@ -67,9 +67,17 @@ def small_network() -> Graph:
     return b.graph()
 
 
+def strided_end() -> Graph:
+    """Its line buffer still takes in rows when the last result is out."""
+    b = Builder((1, 8, 8), seed=3)
+    b.conv(0, 1, (3, 3), (3, 3))
+    return b.graph()
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_every_step_runs_when_the_plain_simulator_says(seed: int) -> None:
-    design = network(random_plan(small_network(), seed))
+@pytest.mark.parametrize("graph", [small_network(), strided_end()], ids=["small", "strided end"])
+def test_every_step_runs_when_the_plain_simulator_says(graph: Graph, seed: int) -> None:
+    design = network(random_plan(graph, seed))
     traced, expected = trace(design, 2), step_by_step(design, 2)
     assert [t.tolist() for t in traced.steps] == expected
     frames = [np.reshape(times, (2, -1)) for times in expected]
