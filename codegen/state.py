@@ -165,7 +165,7 @@ class State:
         if any(isinstance(end, Fraction) and end.denominator != 1 for three in steps for end in three):
             raise FirelineError(
                 f"{tensor!r} meets no quantizer and its bias is no multiple of its scale",
-                hint="quantize the bias at the accumulator's scale, or quantize the activation",
+                hint="quantize the activation, or, with powers of two as scales, the bias at the accumulator's",
             )
         lows = [min(max(held.type.min + offset, low), high) for offset, low, high in steps]
         highs = [min(max(held.type.max + offset, low), high) for offset, low, high in steps]

@@ -299,6 +299,8 @@ def _way_out(output: str) -> str:
         return "the compiler needs more memory: close other programs, or build in the project with make -j1"
     if re.search(_SPACE, output):
         return "make room or another place for the project, or for temporary files with TMPDIR"
+    if re.search(r"\.(cpp|h):\d+:\d+: error: ", output):
+        return "was the project changed? `fireline generate` makes it anew"
     return "is g++ installed and does it work?"
 
 

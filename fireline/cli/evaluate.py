@@ -182,6 +182,8 @@ def engine(
 
     match name:
         case "brevitas":
+            if not is_run(model):
+                raise FirelineError("brevitas needs a run folder: a file holds no network", node=str(model))
             from fireline.quant.run import load_twin
             from fireline.quant.witness import brevitas_trace
 

@@ -184,7 +184,7 @@ def resource_lines(summary: Summary) -> list[str]:
     """Used and available of each resource, one line each."""
     used, available = asdict(summary.used), asdict(summary.available)
     return [
-        f"{name.upper():7} {used[name]:>10,g} of {available[name]:>10,g}  {used[name] / available[name]:6.1%}"
+        f"{name.upper():7} {used[name]:>10,.12g} of {available[name]:>10,.12g}  {used[name] / available[name]:6.1%}"
         for name in used
         if available[name]
     ]
@@ -235,7 +235,7 @@ def generate(
         )
     own = out == model / "project"
     result = save_hardware(model, made, device, clock_mhz, target_fps) if own else figures_of(made)
-    click.echo(
+    say(
         f"{out}: {graph.name} for {device}, {result.frames_per_second:,.0f} frames/s at {made.clock_mhz:g} MHz"
     )
     for line in resource_lines(result):

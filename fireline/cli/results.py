@@ -108,6 +108,10 @@ def digest(run: Path) -> str:
 
 
 def _read(path: Path, hint: str) -> dict[str, Any]:
+    if path.parent.is_file():
+        raise FirelineError(
+            "this is a file, a run folder expected", node=str(path.parent), hint="`verify` takes QONNX files"
+        )
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):

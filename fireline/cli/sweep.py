@@ -44,13 +44,19 @@ def sweep(
     """
     from fireline.cli.recipes import change_recipe
     from fireline.cli.sweep_file import read_sweep, spread, sweep_recipe, vary
+    from fireline.codegen.devices import device
+    from fireline.quant.bits import parse_precision
 
     wanted = read_sweep(file)
     recipe = change_recipe(sweep_recipe(wanted, file), data, None, ())
     wanted = replace(wanted, space=spread(wanted.space, recipe))
     for name, values in wanted.space.items():
         for value in values if isinstance(values, list) else (values.low, values.high):
-            vary(recipe, {name: value})
+            changed = vary(recipe, {name: value})
+            if changed.quantize:
+                parse_precision(changed.quantize.bits)
+    if wanted.budget.device:
+        device(wanted.budget.device)
     folder = out or Path("runs") / file.stem
     folder.mkdir(parents=True, exist_ok=True)
     study = open_study(wanted, recipe, folder, storage)
@@ -206,4 +212,6 @@ def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> No
     if rows[0]["within_budget"]:
         say(f"best: {rows[0]['run']}, top-1 {rows[0]['top1']:.2%}; all in {folder / TABLE}, {folder / PLOT}")
     else:
-        say("none of the trials keeps to the budget")
+        raise FirelineError(
+            "none of the trials keeps to the budget", node=str(folder), hint="loosen it, or widen the space"
+        )
