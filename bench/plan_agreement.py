@@ -13,8 +13,7 @@ from fireline.codegen.cycles import initiation_interval
 from fireline.codegen.devices import devices
 from fireline.codegen.folding import DEFAULT, Freedom, limits, node_options, plan_for, shortest_interval
 from fireline.model.presets import PRESETS
-from fireline.sim.dataflow import simulate
-from fireline.sim.depths import affordable, best_depths, check_fits
+from fireline.sim.depths import best_depths, check_fits, timing_of
 from tests.codegen.networks import network
 
 
@@ -33,8 +32,8 @@ def main(names: list[str]) -> None:
                 plan = best_depths(plan_for(graph, part.name, freedom=freedom))
                 check_fits(plan)
                 row = f"{name} {bits} bits {part.name}{' loaded' if plan.loaded else ''}"
-                if affordable(plan):
-                    print(f"{simulate(plan).interval / initiation_interval(plan):.4f} {row}", flush=True)
+                if timing := timing_of(plan):
+                    print(f"{timing.interval / initiation_interval(plan):.4f} {row}", flush=True)
                 else:
                     print(f"fits   {row}", flush=True)
 

@@ -119,12 +119,12 @@ def plan(
     from fireline.codegen.folding import Freedom, plan_for
     from fireline.errors import FirelineError
     from fireline.files import write_whole
-    from fireline.sim.depths import affordable, best_depths
+    from fireline.sim.depths import best_depths
 
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
     made = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
     result = figures_of(made)
-    if timeline and not affordable(made):
+    if timeline and not result.simulated:
         raise FirelineError(
             f"a timeline of {result.initiation_interval:,} cycles an image is too long",
             hint="ask for more frames/s",
