@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import nan
 
-from fireline.codegen.devices import Device, device
-from fireline.codegen.folding import Option, all_options, choose, divisors, limits, plan_for
-from fireline.codegen.summary import summary
+from fireline.codegen.plan.choice import Option, all_options, choose, divisors, limits, plan_for
+from fireline.codegen.plan.devices import Device, device
+from fireline.codegen.plan.summary import summary
 from fireline.graph import Conv2d, Graph, Node
 from tests.codegen.networks import cifar_e4, squeezenet1_1
 

@@ -21,11 +21,11 @@ import fireline
 from bench.compiler import compile_project
 from bench.measure import Result, alone, cost, finish, one_thread
 from bench.networks import SERIES, grown, quantized, random_images
-from fireline.codegen.folding import plan_for
-from fireline.codegen.project import write_project
+from fireline.codegen.hls.project import write_project
+from fireline.codegen.plan.choice import plan_for
 from fireline.model.count import counts
 from fireline.sim import csim
-from fireline.sim.depths import best_depths
+from fireline.sim.dataflow.depths import best_depths
 from fireline.sim.integer import quantize, simulate
 
 LARGE = "xcu250"  # holds the largest of them

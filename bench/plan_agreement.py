@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 
-from fireline.codegen.cycles import initiation_interval
-from fireline.codegen.devices import devices
-from fireline.codegen.folding import DEFAULT, Freedom, limits, node_options, plan_for, shortest_interval
+from fireline.codegen.plan.choice import DEFAULT, Freedom, limits, node_options, plan_for, shortest_interval
+from fireline.codegen.plan.cycles import initiation_interval
+from fireline.codegen.plan.devices import devices
 from fireline.model.presets import PRESETS
-from fireline.sim.depths import best_depths, check_fits, timing_of
+from fireline.sim.dataflow.depths import best_depths, check_fits, timing_of
 from tests.codegen.networks import network
 
 

@@ -5,10 +5,17 @@ python -m bench.plan_table > docs/plans.md
 
 from __future__ import annotations
 
-from fireline.codegen.devices import Device, devices
-from fireline.codegen.folding import Freedom, Option, limits, node_options, shortest_interval, weight_memories
-from fireline.codegen.memory import Storage
-from fireline.codegen.refusal import narrowed
+from fireline.codegen.plan.choice import (
+    Freedom,
+    Option,
+    limits,
+    node_options,
+    shortest_interval,
+    weight_memories,
+)
+from fireline.codegen.plan.cost.memory import Storage
+from fireline.codegen.plan.devices import Device, devices
+from fireline.codegen.plan.refusal import narrowed
 from fireline.graph import Graph
 from fireline.model.presets import PRESETS
 from tests.codegen.networks import network

@@ -11,9 +11,9 @@ import sys
 from random import Random
 
 from bench.yosys_run import row, synthesize
-from fireline.codegen.cost import parts
-from fireline.codegen.folding import plan_for
-from fireline.codegen.memory import ramb18, rom_luts
+from fireline.codegen.plan.choice import plan_for
+from fireline.codegen.plan.cost.memory import ramb18, rom_luts
+from fireline.codegen.plan.cost.node import parts
 from tests.codegen.networks import cifar_e4, squeezenet1_1
 
 # Width that a tool deals with slice by slice.

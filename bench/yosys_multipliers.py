@@ -1,7 +1,7 @@
 """Multiplier arrays: the model's DSPs and LUTs against Yosys.
 
 python -m bench.yosys_multipliers          arrays as in plans
-python -m bench.yosys_multipliers table    PRODUCT_LUTS of codegen/multipliers.py, measured again
+python -m bench.yosys_multipliers table    PRODUCT_LUTS of codegen/plan/cost/multipliers.py, measured again
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 
 from bench.yosys_run import row, synthesize
-from fireline.codegen.multipliers import PRODUCT_LUTS, adder_tree, packed_products, products
-from fireline.codegen.plan import Folding
+from fireline.codegen.plan.cost.multipliers import PRODUCT_LUTS, adder_tree, packed_products, products
+from fireline.codegen.plan.foldings import Folding
 from fireline.fixed import IntType
 
 # Activation bits, weight bits, pe, simd, multiplier.

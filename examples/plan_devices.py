@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from fireline import lower
-from fireline.codegen.devices import devices
-from fireline.codegen.folding import plan_for
-from fireline.codegen.summary import summary
+from fireline.codegen.plan.choice import plan_for
+from fireline.codegen.plan.devices import devices
+from fireline.codegen.plan.summary import summary
 from fireline.errors import DoesNotFitError
 from fireline.graph import Graph
 from fireline.quant.run import Source, quantize

@@ -14,7 +14,7 @@ from fireline.errors import FirelineError
 if TYPE_CHECKING:
     from os import PathLike
 
-    from fireline.codegen.plan import Plan
+    from fireline.codegen.plan.foldings import Plan
     from fireline.graph import Graph
 
 __all__ = ["FirelineError", "Graph", "generate", "lower"]
@@ -26,7 +26,7 @@ def lower(path: str | PathLike[str]) -> Graph:
     Raises:
         FirelineError: the file is broken, not quantized, or has an operation that cannot be lowered exactly.
     """
-    from fireline.codegen.lower import lower as lower_file
+    from fireline.codegen.lower.network import lower as lower_file
 
     return lower_file(path)
 
@@ -61,9 +61,9 @@ def generate(
     """
     from pathlib import Path
 
-    from fireline.codegen.folding import Freedom, plan_for
-    from fireline.codegen.project import write_project
-    from fireline.sim.depths import best_depths
+    from fireline.codegen.hls.project import write_project
+    from fireline.codegen.plan.choice import Freedom, plan_for
+    from fireline.sim.dataflow.depths import best_depths
 
     freedom = Freedom(loaded=load_weights)
     plan = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))

@@ -2,7 +2,7 @@
 
 A `Graph` is a list of nodes in topological order; a node names its inputs by their place in that list. Every node
 has one output, a `(C, H, W)` tensor of integers. This is the one contract between the stages: lowering makes it
-(`fireline.codegen.lower`), the simulators run it (`fireline.sim`), and code generation writes it as C++.
+(`fireline.codegen.lower.network`), the simulators run it (`fireline.sim`), and code generation writes it as C++.
 """
 
 from __future__ import annotations

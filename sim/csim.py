@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fireline.codegen.emit_data import element
+from fireline.codegen.host.data import element
 from fireline.errors import FirelineError, MismatchError
 from fireline.fixed import IntType
 from fireline.graph import Graph
 from fireline.progress import progress
-from fireline.sim.dataflow import DeadlockError
+from fireline.sim.dataflow.simulator import DeadlockError
 from fireline.sim.integer import quantize
 
 Integers = npt.NDArray[np.int64]

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
 from fireline.graph import Graph
 from tests.random_networks import random_model

@@ -28,8 +28,8 @@ class Mutation:
     tests: tuple[str, ...]
 
 
-SIMULATOR = ("tests/sim/test_integer.py", "tests/codegen/test_lower.py")
-LOWERING = ("tests/codegen/test_requantizer.py", "tests/codegen/test_lower.py")
+SIMULATOR = ("tests/sim/test_integer.py", "tests/codegen/lower/test_network.py")
+LOWERING = ("tests/codegen/requantize/test_solve.py", "tests/codegen/lower/test_network.py")
 
 
 def simulator(old: str, new: str) -> Mutation:
@@ -37,16 +37,19 @@ def simulator(old: str, new: str) -> Mutation:
 
 
 def lowering(file: str, old: str, new: str) -> Mutation:
-    proved = file in ("rounding", "staircase", "requantizer", "sums")
-    return Mutation(f"codegen/{file}.py", old, new, LOWERING if proved else LOWERING[::-1])
+    proved = file in ("rounding", "staircase", "solve", "sums")
+    path = f"codegen/{'requantize' if proved else 'lower'}/{file}.py"
+    return Mutation(path, old, new, LOWERING if proved else LOWERING[::-1])
 
 
 def timing(path: str, old: str, new: str) -> Mutation:
-    return Mutation(path, old, new, ("tests/sim/test_dataflow.py", "tests/codegen/test_cost.py"))
+    return Mutation(
+        path, old, new, ("tests/sim/dataflow/test_simulator.py", "tests/codegen/plan/test_cost.py")
+    )
 
 
 def kernel(file: str, test: str, old: str, new: str) -> Mutation:
-    return Mutation(f"firmware/include/fireline/{file}.h", old, new, (f"tests/firmware/{test}.py",))
+    return Mutation(f"firmware/hls/fireline/{file}.h", old, new, (f"tests/firmware/{test}.py",))
 
 
 MUTATIONS = (
@@ -98,8 +101,8 @@ MUTATIONS = (
     lowering("staircase", "+ 1\n    return min(max(above", "\n    return min(max(above"),
     lowering("curves", "return y if y.value >= 0 else", "return y if y.value >= 1 else"),
     lowering("curves", 'logarithm / 2 if self.kind == "tanh"', 'logarithm if self.kind == "tanh"'),
-    lowering("requantizer", "below, until = q, stairs.steps - 1", "below, until = q, stairs.steps - 2"),
-    lowering("requantizer", "(q % 2 if shift else 0)", "0"),
+    lowering("solve", "below, until = q, stairs.steps - 1", "below, until = q, stairs.steps - 2"),
+    lowering("solve", "(q % 2 if shift else 0)", "0"),
     lowering("sums", "(outputs % 2 if shift else 0)", "0"),
     lowering("state", "int(scales[1][0] / step))", "int(scales[0][0] / step))"),
     lowering("state", "(x + y for x, y in zip(a.offset, b.offset", "(x for x, y in zip(a.offset, b.offset"),
@@ -118,25 +121,27 @@ MUTATIONS = (
     lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
     lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
     # When everything happens: the simulated cycles, the closed form, and the depths of streams.
-    timing("sim/dataflow.cpp", "tokens < depth ?", "tokens <= depth ?"),
-    timing("sim/dataflow.cpp", "tokens > 0 ?", "tokens > 1 ?"),
-    timing("sim/dataflow.cpp", "= now + 1;", "= now;"),
-    timing("sim/dataflow.cpp", "frame] = now;", "frame] = now + 1;"),
-    timing("sim/dataflow.cpp", "if (++stream.tokens > stream.peak)", "if (stream.tokens++ > stream.peak)"),
-    timing("sim/processes.py", "window[:, -1] |= WRITE", "window[:, 0] |= WRITE"),
-    timing("sim/processes.py", "last % stride == 0", "last % stride == stride - 1"),
-    timing("sim/depths.py", "max(interval, tokens)", "max(interval // 2, tokens)"),
+    timing("sim/dataflow/loop.cpp", "tokens < depth ?", "tokens <= depth ?"),
+    timing("sim/dataflow/loop.cpp", "tokens > 0 ?", "tokens > 1 ?"),
+    timing("sim/dataflow/loop.cpp", "= now + 1;", "= now;"),
+    timing("sim/dataflow/loop.cpp", "frame] = now;", "frame] = now + 1;"),
     timing(
-        "sim/depths.py",
+        "sim/dataflow/loop.cpp", "if (++stream.tokens > stream.peak)", "if (stream.tokens++ > stream.peak)"
+    ),
+    timing("sim/dataflow/steps.py", "window[:, -1] |= WRITE", "window[:, 0] |= WRITE"),
+    timing("sim/dataflow/steps.py", "last % stride == 0", "last % stride == stride - 1"),
+    timing("sim/dataflow/depths.py", "max(interval, tokens)", "max(interval // 2, tokens)"),
+    timing(
+        "sim/dataflow/depths.py",
         "UNBOUNDED if fifo.narrowed or fifo.edge not in narrowed",
         "UNBOUNDED if not fifo.narrowed",
     ),
-    timing("codegen/cycles.py", "pause = max(load - given, 0)", "pause = max(load - given - 1, 0)"),
-    timing("codegen/cycles.py", "max(0, fill + pause - hidden)", "max(0, fill - hidden)"),
-    timing("codegen/cycles.py", "held = read(given - 1) + 1 ", "held = read(given - 1) "),
-    timing("codegen/cycles.py", "+ 1 + DEFAULT_DEPTH)", "+ DEFAULT_DEPTH)"),
-    timing("codegen/cycles.py", "max(own, prod(node.output.shape))", "own"),
-    timing("codegen/cost.py", "plan.adapter_depth(index, position)", "2"),
+    timing("codegen/plan/cycles.py", "pause = max(load - given, 0)", "pause = max(load - given - 1, 0)"),
+    timing("codegen/plan/cycles.py", "max(0, fill + pause - hidden)", "max(0, fill - hidden)"),
+    timing("codegen/plan/cycles.py", "held = read(given - 1) + 1 ", "held = read(given - 1) "),
+    timing("codegen/plan/cycles.py", "+ 1 + DEFAULT_DEPTH)", "+ DEFAULT_DEPTH)"),
+    timing("codegen/plan/cycles.py", "max(own, prod(node.output.shape))", "own"),
+    timing("codegen/plan/cost/node.py", "plan.adapter_depth(index, position)", "2"),
     # Every kernel.
     kernel("add", "test_joins", "y.lane[lane]) * L::kMultB", "y.lane[lane]) * L::kMultA"),
     kernel("axi", "test_joins", "data >> (lane * L::kSlotBits)", "data >> ((lane ^ 1) * L::kSlotBits)"),
@@ -200,7 +205,7 @@ MUTATIONS = (
     ),
     kernel("turn", "test_conv2d", "L::kInChannels / L::kGroups / L::kTerms", "L::kInChannels / L::kTerms"),
     Mutation(
-        "firmware/include/fireline/bounded.h",
+        "firmware/hls/fireline/bounded.h",
         "return depth_ != kUnbounded && room_.empty();",
         "return false;",
         ("tests/sim/test_bounded.py",),

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.graph import Graph
 from fireline.model.presets import PRESETS
 from fireline.quant.export import export

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.graph import Graph
 from fireline.sim.engines import qonnx_executor, simulator
 from fireline.sim.verify import verify

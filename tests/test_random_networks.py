@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.graph import Graph
 from fireline.sim.engines import qonnx_executor, simulator
 from fireline.sim.verify import verify

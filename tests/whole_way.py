@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fireline.codegen.devices import device
-from fireline.codegen.lower import lower
-from fireline.codegen.project import write_project
-from fireline.codegen.simple_folding import simple_plan
+from fireline.codegen.hls.project import write_project
+from fireline.codegen.lower.network import lower
+from fireline.codegen.plan.devices import device
+from fireline.codegen.plan.simple import simple_plan
 from fireline.graph import Graph
 from fireline.model.architecture import SqueezeNet
 from fireline.model.data import ImageSet

@@ -208,9 +208,9 @@ def qonnx_file(model: Path) -> Path:
 
 def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
     """The run's project, or one made in `scratch`: the integers are the same for every device and folding."""
-    from fireline.codegen.devices import device
-    from fireline.codegen.project import write_project
-    from fireline.codegen.simple_folding import simple_plan
+    from fireline.codegen.hls.project import write_project
+    from fireline.codegen.plan.devices import device
+    from fireline.codegen.plan.simple import simple_plan
 
     if (model / "project").is_dir():
         return model / "project"

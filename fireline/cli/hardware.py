@@ -14,8 +14,8 @@ from fireline.cli.output import print_table, say, step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fireline.codegen.lower import Lowered
-    from fireline.codegen.summary import Summary
+    from fireline.codegen.lower.network import Lowered
+    from fireline.codegen.plan.summary import Summary
     from fireline.graph import Graph
 
 
@@ -65,7 +65,7 @@ def load_graph(model: Path) -> Graph:
 
 def load_lowered(model: Path) -> Lowered:
     """As `load_graph`, with the proofs of its requantizers; a saved graph has none."""
-    from fireline.codegen.lower import Lowered, lower_proved
+    from fireline.codegen.lower.network import Lowered, lower_proved
     from fireline.graph import Graph
 
     file = model_file(model)
@@ -116,10 +116,10 @@ def plan(
     MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
     """
     from fireline.cli.results import figures_of
-    from fireline.codegen.folding import Freedom, plan_for
+    from fireline.codegen.plan.choice import Freedom, plan_for
     from fireline.errors import FirelineError
     from fireline.files import write_whole
-    from fireline.sim.depths import best_depths
+    from fireline.sim.dataflow.depths import best_depths
 
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
     made = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
@@ -130,13 +130,13 @@ def plan(
             hint="ask for more frames/s",
         )
     if plot:
-        from fireline.sim.timeline import plan_svg
+        from fireline.sim.report.timeline_svg import plan_svg
 
         write_whole(plot, plan_svg(made))
     if timeline:
-        from fireline.sim.dataflow import trace
-        from fireline.sim.processes import network
-        from fireline.sim.timeline import timeline_svg
+        from fireline.sim.dataflow.simulator import trace
+        from fireline.sim.dataflow.steps import network
+        from fireline.sim.report.timeline_svg import timeline_svg
 
         write_whole(timeline, timeline_svg(made, trace(network(made), frames=2)))
     if as_json:

@@ -10,10 +10,10 @@ from fireline.cli.evaluate import Evaluation, Source, evaluate
 from fireline.cli.results import save_results
 
 if TYPE_CHECKING:
-    from fireline.codegen.lower import Lowered
-    from fireline.codegen.plan import Plan
+    from fireline.codegen.lower.network import Lowered
+    from fireline.codegen.plan.foldings import Plan
     from fireline.graph import Graph
-    from fireline.sim.report_accuracy import Disagreement
+    from fireline.sim.report.accuracy import Disagreement
 
 SHOWN = 12  # images on which float and firmware disagree
 
@@ -31,8 +31,8 @@ def report_run(
     """Evaluate a run on a labelled data set and write its report to `page`."""
     from fireline.model.run import read_run
     from fireline.sim.accuracy import agreement
-    from fireline.sim.depths import timing_of
-    from fireline.sim.report import Report, write_report
+    from fireline.sim.dataflow.depths import timing_of
+    from fireline.sim.report.page import Report, write_report
     from fireline.sim.statistics import Statistics
 
     graph = lowered.graph
@@ -76,7 +76,7 @@ def report_run(
 def disagreements(evaluation: Evaluation, graph: Graph, indices: Sequence[int]) -> tuple[Disagreement, ...]:
     """The images at `indices` with what float and firmware took them for."""
     from fireline.sim.accuracy import predictions
-    from fireline.sim.report_accuracy import Disagreement
+    from fireline.sim.report.accuracy import Disagreement
 
     data = evaluation.source.data
     if data is None or not indices:

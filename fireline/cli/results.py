@@ -13,8 +13,8 @@ from fireline.files import write_whole
 
 if TYPE_CHECKING:
     from fireline.cli.evaluate import Evaluation
-    from fireline.codegen.plan import Plan
-    from fireline.codegen.summary import Summary
+    from fireline.codegen.plan.foldings import Plan
+    from fireline.codegen.plan.summary import Summary
     from fireline.graph import Graph
 
 HARDWARE, RESULTS = "hardware.json", "results.json"
@@ -41,8 +41,8 @@ def save_hardware(
 
 def figures_of(plan: Plan) -> Summary:
     """A plan in figures, its interval and latency simulated unless that takes long."""
-    from fireline.codegen.summary import summary
-    from fireline.sim.depths import timing_of
+    from fireline.codegen.plan.summary import summary
+    from fireline.sim.dataflow.depths import timing_of
 
     timing = timing_of(plan)
     return summary(plan, (timing.latency, timing.interval) if timing else None)
@@ -54,8 +54,8 @@ def load_plan(run: Path, graph: Graph) -> Plan:
     Raises:
         FirelineError: there is none, or it is of another network.
     """
-    from fireline.codegen.devices import device
-    from fireline.codegen.plan import Folding, Plan
+    from fireline.codegen.plan.devices import device
+    from fireline.codegen.plan.foldings import Folding, Plan
 
     content = _read(run / HARDWARE, "fireline generate")
     try:

@@ -49,7 +49,7 @@ def models(as_json: bool) -> None:
 @as_json
 def devices(as_json: bool) -> None:
     """List the FPGA parts with their resources."""
-    from fireline.codegen.devices import devices as parts
+    from fireline.codegen.plan.devices import devices as parts
 
     if as_json:
         click.echo(json.dumps([asdict(part) for part in parts().values()], indent=2))

@@ -44,7 +44,7 @@ def sweep(
     """
     from fireline.cli.recipes import change_recipe
     from fireline.cli.sweep_file import read_sweep, spread, sweep_recipe, vary
-    from fireline.codegen.devices import device
+    from fireline.codegen.plan.devices import device
     from fireline.quant.bits import parse_precision
 
     wanted = read_sweep(file)

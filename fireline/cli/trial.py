@@ -45,7 +45,7 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(trained / name, folder)
     quantize_recipe(recipe, folder)
-    from fireline.codegen.lower import lower
+    from fireline.codegen.lower.network import lower
     from fireline.graph import weight_bytes
 
     graph = lower(folder / "model.onnx")
@@ -72,7 +72,7 @@ def train_once(recipe: Recipe, shelf: Path) -> Path:
 
 def over_budget(graph: Graph, size: int, budget: Budget) -> float:
     """By what share the weights are too large; 1 if the network does not fit the device; 0 if all is well."""
-    from fireline.codegen.folding import plan_for
+    from fireline.codegen.plan.choice import plan_for
 
     excess = 0.0
     if budget.weight_bytes is not None:

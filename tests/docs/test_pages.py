@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fireline.codegen.devices import Device
+from fireline.codegen.plan.devices import Device
 from tests.docs.blocks import LANGUAGES, PAGES, ROOT, Block, Command, blocks, commands, plain, run_block
 from tests.qonnx_models import QonnxBuilder
 
@@ -65,7 +65,7 @@ def test_numbers_and_spacing_do_not_count() -> None:
 
 def test_every_kernel_is_described() -> None:
     page = (ROOT / "docs" / "reference" / "kernels.md").read_text()
-    missing = [h.name for h in (ROOT / "firmware/include/fireline").glob("*.h") if f"`{h.name}`" not in page]
+    missing = [h.name for h in (ROOT / "firmware/hls/fireline").glob("*.h") if f"`{h.name}`" not in page]
     assert not missing
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from fireline.cli import main
 from fireline.cli.results import load_plan, save_hardware
-from fireline.codegen.folding import plan_for
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
+from fireline.codegen.plan.choice import plan_for
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d
-from fireline.sim.depths import best_depths
+from fireline.sim.dataflow.depths import best_depths
 from tests.graphs import Builder, fire_network
 from tests.qonnx_models import QonnxBuilder, fire_model
 from tests.random_networks import random_model
@@ -374,7 +374,7 @@ def test_force_replaces_projects_alone(capsys: pytest.CaptureFixture[str], tmp_p
 def test_a_timeline_that_is_too_long_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fireline.sim.depths.AFFORDABLE", 10)
+    monkeypatch.setattr("fireline.sim.dataflow.depths.AFFORDABLE", 10)
     status, _, stderr = run(capsys, "plan", fire_model(tmp_path), "--timeline", tmp_path / "timeline.svg")
     assert status == 2
     assert "cycles an image is too long (ask for more frames/s)" in stderr

@@ -8,7 +8,7 @@ from fireline.cli import main
 from fireline.cli.recipes import change_recipe, value_of
 from fireline.cli.sweep_file import Budget, Range, read_sweep, spread, vary
 from fireline.cli.trial import over_budget
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
 from fireline.model.recipe import Adam, read_recipe
 from tests.qonnx_models import QonnxBuilder

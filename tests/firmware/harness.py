@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fireline.codegen.devices import device
-from fireline.codegen.plan import Folding, Plan
-from fireline.codegen.project import write_project
+from fireline.codegen.hls.project import write_project
+from fireline.codegen.plan.devices import device
+from fireline.codegen.plan.foldings import Folding, Plan
 from fireline.graph import Conv2d, Graph, Node
 
 # What the generated code must compile without a word under.

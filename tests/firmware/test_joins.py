@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fireline.codegen.fires import find_fires
-from fireline.codegen.plan import Folding
+from fireline.codegen.geometry.fires import find_fires
+from fireline.codegen.plan.foldings import Folding
 from fireline.graph import Graph, Node
 from tests.firmware.harness import CHECKED, Choose, assert_exact, drawn, least, most
 from tests.graphs import Builder, fire_network

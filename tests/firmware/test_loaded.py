@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fireline.codegen.devices import device
-from fireline.codegen.plan import Plan
-from fireline.codegen.project import write_project
+from fireline.codegen.hls.project import write_project
+from fireline.codegen.plan.devices import device
+from fireline.codegen.plan.foldings import Plan
 from fireline.graph import Conv2d, Graph
 from fireline.sim import csim
-from fireline.sim.dataflow import simulate
-from fireline.sim.depths import fitted
+from fireline.sim.dataflow.depths import fitted
+from fireline.sim.dataflow.simulator import simulate
 from tests.firmware.harness import CHECKED, drawn, plan, unity
 from tests.graphs import Builder, fire_network, random_pixels
 

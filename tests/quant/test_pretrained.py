@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fireline.cli import main
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
 from fireline.model.data import load
 from fireline.model.evaluate import accuracy, logits

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from fireline.cli import main
-from fireline.codegen.folding import plan_for
-from fireline.codegen.plan import Plan
-from fireline.codegen.project import write_project
+from fireline.codegen.hls.project import write_project
+from fireline.codegen.plan.choice import plan_for
+from fireline.codegen.plan.foldings import Plan
 from fireline.graph import Graph
 from fireline.sim import csim
-from fireline.sim.dataflow import DeadlockError, simulate
-from fireline.sim.depths import fitted, minimum_depth
-from fireline.sim.processes import network
+from fireline.sim.dataflow.depths import fitted, minimum_depth
+from fireline.sim.dataflow.simulator import DeadlockError, simulate
+from fireline.sim.dataflow.steps import network
 from tests.firmware.harness import unity
 from tests.firmware.test_joins import joins
 from tests.firmware.test_maxpool2d import pools
 from tests.graphs import fire_network, random_pixels
-from tests.sim.test_dataflow import random_plan, small_network
+from tests.sim.dataflow.test_simulator import random_plan, small_network
 
 IMAGES = 3
 FLAGS = "-O0 -DFL_BOUNDED"

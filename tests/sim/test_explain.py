@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph
 from fireline.sim.engines import Engine, simulator

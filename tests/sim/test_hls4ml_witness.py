@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fireline.cli import main
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
 from fireline.sim.hls4ml_witness import available, hls4ml
 from tests.graphs import random_pixels

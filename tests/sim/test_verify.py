@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fireline.codegen.lower import lower
+from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError, MismatchError
 from fireline.graph import Graph
 from fireline.sim.engines import OFF_GRID, Engine, decode, real_valued, simulator

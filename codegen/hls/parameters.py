@@ -1,0 +1,235 @@
+"""Types and dimensions of every node, as one C++ struct each (`params::<node>`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fireline.codegen.design.stages import Design
+from fireline.codegen.geometry.axi import input_beat
+from fireline.codegen.geometry.fires import Fire, is_pointwise
+from fireline.codegen.geometry.line_buffer import buffer_rows, fill_pixels
+from fireline.codegen.hls.names import holder, identifier, int_type, literal
+from fireline.codegen.plan.foldings import Folding, Plan
+from fireline.fixed import IntType
+from fireline.graph import (
+    Add,
+    Concat,
+    Conv2d,
+    GlobalAvgPool2d,
+    Input,
+    Lookup,
+    MaxPool2d,
+    Node,
+    Padding,
+    Pair,
+    Rescale,
+    Tensor,
+    reachable_range,
+)
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A C++ struct of type names and integer constants; `label` is what the streams inside it are called after."""
+
+    name: str
+    comment: str
+    types: dict[str, str]
+    constants: dict[str, str]  # name to "type name = value"
+    label: str
+
+
+def parameter_structs(made: Design) -> tuple[Struct, ...]:
+    """One struct for every node that has a kernel, then one for every Fire module."""
+    plan = made.plan
+    fires = {stage.nodes[-1]: stage.fire for stage in made.stages if stage.fire}
+    structs = []
+    for index, node in enumerate(plan.graph.nodes):
+        if index in fires:
+            structs.append(_fire(plan, fires[index]))
+        elif not isinstance(node, Concat):
+            structs.append(_struct(plan, index))
+    return tuple(structs)
+
+
+def describe(plan: Plan, node: Node) -> str:
+    """One line for comments: operation, types and shapes."""
+    what: str = node.kind
+    if isinstance(node, Conv2d):
+        what = f"conv2d {_by(node.weight.shape[2:])}" + _details(node.stride, node.padding, node.groups)
+    elif isinstance(node, MaxPool2d):
+        what = f"maxpool2d {_by(node.kernel)}" + _details(node.stride, node.padding, 1)
+    sources = ", ".join(tensor_text(plan.graph.nodes[i].output) for i in node.inputs)
+    return f"{what}: {sources}{' -> ' if sources else ''}{tensor_text(node.output)}"
+
+
+def tensor_text(tensor: Tensor) -> str:
+    """Type and shape, as "uint8 (64, 55, 55)"."""
+    return f"{tensor.type} ({', '.join(map(str, tensor.shape))})"
+
+
+def accumulator_type(node: Conv2d, x: IntType) -> IntType:
+    """What holds every partial sum, with the bias or before it is added."""
+    zero = node.bias * 0
+    ends = *reachable_range(node.weight, node.bias, x), *reachable_range(node.weight, zero, x)
+    return IntType.holding(min(-1, *ends), max(ends))
+
+
+def product_bits(weight: IntType, x: IntType) -> int:
+    """Bits of a signed type that holds every product."""
+    ends = [a * b for a in (weight.min, weight.max) for b in (x.min, x.max)]
+    return IntType.holding(min(-1, *ends), max(ends)).bits
+
+
+def cpp_type(type: IntType) -> str:
+    """The C++ type of integers of `type`."""
+    return int_type(type.bits, type.signed)
+
+
+def constants(values: dict[str, int]) -> dict[str, str]:
+    """Definitions of named constants, in the type that holds each."""
+    return {name: f"{holder(value)} {name} = {literal(value)}" for name, value in values.items()}
+
+
+def _struct(plan: Plan, index: int) -> Struct:
+    node, folding = plan.graph.nodes[index], plan.foldings[index]
+    sources = [plan.graph.nodes[i].output for i in node.inputs]
+    match node:
+        case Input():
+            types, values = _input(node)
+        case Conv2d():
+            types, values = _conv2d(node, folding, sources[0])
+        case MaxPool2d():
+            types, values = _maxpool2d(node, folding, sources[0])
+        case GlobalAvgPool2d():
+            types = {"Input": cpp_type(sources[0].type), "Output": cpp_type(node.output.type)}
+            values = _sides("In", sources[0]) | {"kChannels": node.output.shape[0], "kLanes": folding.pe}
+        case Add():
+            types = {
+                "InputA": cpp_type(sources[0].type),
+                "InputB": cpp_type(sources[1].type),
+                "Accumulator": int_type(node.accumulator.bits + (not node.accumulator.signed), True),
+                "Output": cpp_type(node.output.type),
+            }
+            values = _whole(node.output) | {
+                "kLanes": folding.pe,
+                "kMultA": node.mult[0],
+                "kMultB": node.mult[1],
+            }
+        case Rescale():
+            types = {"Input": cpp_type(sources[0].type), "Output": cpp_type(node.output.type)}
+            values = _whole(node.output) | {"kLanes": folding.pe}
+        case Lookup():
+            types = {"Input": cpp_type(sources[0].type), "Output": cpp_type(node.output.type)}
+            values = _whole(node.output) | {
+                "kLanes": folding.pe,
+                "kTableFolds": node.output.shape[0] // folding.pe if len(node.table) > 1 else 1,
+                "kEntries": node.table.shape[1],
+                "kLowest": sources[0].type.min,
+            }
+        case Concat():
+            raise AssertionError("a concatenation has no parameters")
+    return Struct(identifier(node.name), describe(plan, node), types, constants(values), node.name)
+
+
+def _input(node: Input) -> tuple[dict[str, str], dict[str, int]]:
+    beat, type = input_beat(node), node.output.type
+    values = _whole(node.output) | {
+        "kBeatBits": beat.bits,
+        "kBeatChannels": beat.channels,
+        "kSlotBits": beat.slot,
+        "kBits": type.bits,
+        "kSigned": int(type.signed),
+    }
+    return {"Value": cpp_type(type)}, values
+
+
+def _conv2d(node: Conv2d, folding: Folding, source: Tensor) -> tuple[dict[str, str], dict[str, int]]:
+    types = {
+        "Input": cpp_type(source.type),
+        "Weight": cpp_type(node.weight_type),
+        "Accumulator": cpp_type(accumulator_type(node, source.type)),
+        "Output": cpp_type(node.output.type),
+        "Multiplier": "fl::Lut" if folding.multiplier == "lut" else "fl::Dsp",
+    }
+    terms = folding.simd * folding.rows
+    folds = node.output.shape[0] // folding.pe
+    row_bits = folding.pe * terms * node.weight_type.bits
+    values = {"kInChannels": source.shape[0]} | _sides("In", source)
+    values |= {"kOutChannels": node.output.shape[0]} | _sides("Out", node.output)
+    values |= _pair("Kernel", (node.weight.shape[2], node.weight.shape[3]))
+    values |= {
+        "kGroups": node.groups,
+        "kPe": folding.pe,
+        "kSimd": folding.simd,
+        "kRows": folding.rows,
+        "kTerms": terms,
+        "kShared": folding.packed,
+        "kSpacing": product_bits(node.weight_type, source.type),
+        "kFolds": folds,
+        "kWeightBits": node.weight_type.bits,
+        "kWeightSigned": int(node.weight_type.signed),
+        "kRomRows": node.weight.size // (folding.pe * terms),
+        "kRomWords": -(-row_bits // 64),
+    }
+    if not is_pointwise(node):
+        values |= _pair("Stride", node.stride) | {"kPadTop": node.padding[0], "kPadLeft": node.padding[1]}
+        values |= {
+            "kZeroPoint": source.zero_point,
+            "kFillPixels": fill_pixels(node, source.shape),
+            "kBufferRows": buffer_rows(node, source.shape),
+        }
+    return types, values
+
+
+def _maxpool2d(node: MaxPool2d, folding: Folding, source: Tensor) -> tuple[dict[str, str], dict[str, int]]:
+    values = {"kChannels": source.shape[0]} | _sides("In", source) | {"kOutWidth": node.output.shape[2]}
+    values |= _pair("Kernel", node.kernel) | _pair("Stride", node.stride)
+    values |= dict(zip(("kPadTop", "kPadLeft", "kPadBottom", "kPadRight"), node.padding, strict=True))
+    values |= {"kLanes": folding.pe, "kLowest": source.type.min}
+    return {"Value": cpp_type(source.type)}, values
+
+
+def _fire(plan: Plan, fire: Fire) -> Struct:
+    nodes = plan.graph.nodes
+    types = {
+        name: identifier(nodes[index].name)
+        for name, index in zip(("Squeeze", "Expand1x1", "Expand3x3"), fire.nodes, strict=False)
+    }
+    types["Output"] = cpp_type(nodes[fire.concat].output.type)
+    values = {
+        "kLanes": plan.foldings[fire.concat].pe,
+        "kExpand1x1Depth": plan.depth(fire.expand1x1, 0),
+        "kExpand3x3Depth": plan.depth(fire.expand3x3, 0),
+        "kConcat1x1Depth": plan.depth(fire.concat, 0),
+        "kConcat3x3Depth": plan.depth(fire.concat, 1),
+    }
+    node = nodes[fire.concat]
+    source = tensor_text(nodes[nodes[fire.squeeze].inputs[0]].output)
+    comment = f"fire: {source} -> {tensor_text(nodes[fire.squeeze].output)} -> {tensor_text(node.output)}"
+    return Struct(identifier(node.name), comment, types, constants(values), node.name)
+
+
+def _whole(tensor: Tensor) -> dict[str, int]:
+    return {"kChannels": tensor.shape[0]} | _sides("", tensor)
+
+
+def _sides(prefix: str, tensor: Tensor) -> dict[str, int]:
+    return {f"k{prefix}Height": tensor.shape[1], f"k{prefix}Width": tensor.shape[2]}
+
+
+def _pair(name: str, values: Pair) -> dict[str, int]:
+    return {f"k{name}Height": values[0], f"k{name}Width": values[1]}
+
+
+def _by(sides: tuple[int, ...]) -> str:
+    return "x".join(map(str, sides))
+
+
+def _details(stride: Pair, padding: Padding, groups: int) -> str:
+    parts = [f"stride {_by(stride)}"] if stride != (1, 1) else []
+    if any(padding):
+        parts.append(f"padding {', '.join(map(str, padding))}")
+    if groups > 1:
+        parts.append(f"{groups} groups")
+    return f" ({'; '.join(parts)})" if parts else ""

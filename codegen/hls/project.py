@@ -1,0 +1,184 @@
+"""A plan as an HLS project: C++ sources, weight memories, test bench, build files."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import as_file, files
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fireline.codegen.design.stages import Design, design
+from fireline.codegen.geometry.axi import input_beat, output_bits
+from fireline.codegen.hls.names import identifier
+from fireline.codegen.hls.parameters import describe, parameter_structs, tensor_text
+from fireline.codegen.hls.source import call, input_call, layer, local_streams
+from fireline.codegen.hls.weights import has_constants, loaded_weights, loaded_words, node_constants
+from fireline.codegen.host.data import default_images, element, manifest, write_data
+from fireline.codegen.host.drivers import DRIVER_FILES, driver_values
+from fireline.codegen.host.render import render
+from fireline.codegen.plan.foldings import Plan
+from fireline.errors import FirelineError
+from fireline.files import new_folder
+
+# A file that every project has, and hardly another folder.
+MARK = "hls_config.cfg"
+
+
+def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, force: bool = False) -> None:
+    """Write the project of `plan` to the folder `out`, whole or not at all.
+
+    The same graph, plan and images give the same bytes.
+
+    Args:
+        plan: the graph with its foldings, device and stream depths.
+        out: the folder; it must not exist unless `force`.
+        images: real-valued images (N, C, H, W) for the test bench; a few pseudo-random ones if None.
+        force: replace what is at `out`.
+
+    Raises:
+        FirelineError: `out` exists or cannot be written, or the plan has something the kernels cannot do.
+    """
+    made = design(plan)
+    texts = _sources(made)
+    graph = plan.graph
+    pixels = np.asarray(default_images(graph) if images is None else images)
+    if not len(pixels):
+        raise FirelineError("no images for the test bench", node=graph.name)
+    if out.is_dir() and any(out.iterdir()) and force and not (out / MARK).exists():
+        raise FirelineError(
+            "--force replaces projects, and this folder is none", node=str(out), hint="choose another place"
+        )
+    with new_folder(out, replace=force) as folder:
+        write_data(graph, pixels, folder / "tb" / "data")
+        if plan.loaded:
+            (folder / "weights.bin").write_bytes(loaded_weights(plan))
+        texts |= _build_files(made, sorted(texts), len(pixels))
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        _copy_kernels(folder)
+
+
+def _sources(made: Design) -> dict[str, str]:
+    """The C++ of a project, by path."""
+    plan, graph = made.plan, made.plan.graph
+    common = _common(made)
+    layers = [layer(plan, stage) for stage in made.stages]
+    texts = {
+        "src/parameters.h": _render("parameters.h", common, structs=parameter_structs(made)),
+        "src/layers.h": _render("layers.h", common, layers=layers),
+        f"src/{common['top']}.h": _render("top.h", common),
+        f"src/{common['top']}.cpp": _render(
+            "top.cpp",
+            common,
+            streams=local_streams(made),
+            input_call=input_call(made),
+            last=identifier(made.last.name),
+            calls=[call(plan, process) for process in made.processes],
+        ),
+        "tb/testbench.cpp": _render("testbench.cpp", common, tensors=_tensors(made)),
+        "tb/network.json": manifest(graph),
+    }
+    for item in layers:
+        texts[f"src/layers/{item.name}.cpp"] = _render("layer.cpp", common, layer=item, label=item.name)
+    for index, node in enumerate(graph.nodes):
+        if has_constants(node):
+            constants = node_constants(plan, index)
+            texts[f"src/weights/{node.name}.h"] = _render(
+                "weights.h",
+                common,
+                label=node.name,
+                comment=describe(plan, node),
+                loaded=index in plan.loaded,
+                layer=identifier(node.name),
+                layer_guard=node.name.upper(),
+                tables=constants.tables,
+                rule=constants.rule,
+            )
+    return texts
+
+
+def _build_files(made: Design, sources: list[str], images: int) -> dict[str, str]:
+    """Everything that is not C++."""
+    plan = made.plan
+    common = _common(made) | {
+        "part": plan.device.part,
+        "period": f"{1000 / plan.clock_mhz:.3f}",
+        "device": plan.device.name,
+        "clock": f"{plan.clock_mhz:g}",
+        "sources": [path for path in sources if path.startswith("src/") and path.endswith(".cpp")],
+        "images": images,
+        "layers": [
+            {
+                "name": node.name,
+                "comment": describe(plan, node),
+                "pe": folding.pe,
+                "simd": folding.simd,
+                "rows": folding.rows,
+            }
+            for node, folding in zip(plan.graph.nodes, plan.foldings, strict=True)
+        ],
+    }
+    common |= driver_values(plan)
+    texts = {
+        path: _render(path, common) for path in ("README.md", "Makefile", "hls_config.cfg", "run_hls.tcl")
+    }
+    if common["board"]:
+        texts |= {path: render("fireline.codegen.host", Path(path).name, **common) for path in DRIVER_FILES}
+    return texts | {".clang-format": _read("clang-format")}
+
+
+def _common(made: Design) -> dict[str, Any]:
+    """What most templates use."""
+    graph = made.plan.graph
+    beat = input_beat(graph.input)
+    return {
+        "name": graph.name,
+        "guard": graph.name.upper(),
+        "top": identifier(graph.name),
+        "summary": f"{tensor_text(graph.input.output)} -> {tensor_text(graph.output.output)}",
+        "first_layer": identifier(graph.input.name),
+        "beat_bits": beat.bits,
+        "beat_channels": beat.channels,
+        "slot": beat.slot,
+        "beats": prod(graph.input.output.shape) // beat.channels,
+        "word_bits": output_bits(graph.output),
+        "values": prod(graph.output.output.shape),
+        "weight_bytes": 8 * sum(loaded_words(made.plan)),
+    }
+
+
+def _tensors(made: Design) -> list[dict[str, object]]:
+    rows = []
+    for node in made.plan.graph.nodes:
+        channels, height, width = node.output.shape
+        type = element(node.output.type)
+        rows.append(
+            {
+                "name": node.name,
+                "channels": channels,
+                "height": height,
+                "width": width,
+                "bytes": type.itemsize,
+                "signed": "true" if type.kind == "i" else "false",
+            }
+        )
+    return rows
+
+
+def _copy_kernels(folder: Path) -> None:
+    with as_file(files("fireline.firmware")) as firmware:
+        shutil.copytree(firmware / "hls" / "fireline", folder / "src" / "fireline")
+        shutil.copy(firmware / "hls" / "testbench" / "testbench.h", folder / "tb" / "testbench.h")
+
+
+def _render(name: str, common: dict[str, Any], **values: object) -> str:
+    return render("fireline.codegen.hls", name, **common, **values)
+
+
+def _read(name: str) -> str:
+    return files("fireline.codegen.hls").joinpath("templates", name).read_text()

@@ -1,0 +1,124 @@
+"""Requantization rules as C++: the struct `Requantize` of a node's header, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fireline.codegen.hls.names import holder, int_type, literal
+from fireline.fixed import IntArray, IntType
+from fireline.graph import Requantize, Rule, Tensor, Thresholds
+
+
+@dataclass(frozen=True)
+class Table:
+    """A constant array; each of `rows` is the text of what is inside its braces."""
+
+    type: str
+    name: str
+    dimensions: str
+    rows: tuple[str, ...]
+    comment: str
+
+
+@dataclass(frozen=True)
+class RuleStruct:
+    """Type names, constants as "type name = value", and member functions, each one line."""
+
+    types: dict[str, str]
+    constants: tuple[str, ...]
+    functions: tuple[str, ...]
+
+
+def rule_struct(
+    rule: Rule | None, acc: IntType, output: Tensor, pe: int
+) -> tuple[tuple[Table, ...], RuleStruct]:
+    """The tables and the struct of a rule for accumulators of type `acc`, `pe` at a time; None changes nothing."""
+    if rule is None:
+        rule = _line(1, 0, output.type.min, output.type.max)
+    if isinstance(rule, Thresholds) and not rule.steps.size:
+        rule = _line(0, rule.low, rule.low, rule.low)
+    if isinstance(rule, Thresholds):
+        return _by_thresholds(rule, acc, output, pe)
+    return _by_scale(rule, acc, output, pe)
+
+
+def wide_type(rule: Requantize, acc: IntType) -> IntType:
+    """A signed type for every intermediate value of a requantization of accumulators of type `acc`."""
+    ends = [rule.low, rule.high, -1]
+    for mult, add, shift in zip(rule.mult.tolist(), rule.add.tolist(), rule.shift.tolist(), strict=True):
+        ends += [mult, add, 1 << shift]
+        for end in (acc.min * mult, acc.max * mult):
+            ends += [end, end + add, end + add + (1 << shift)]
+    return IntType.holding(min(ends), max(ends))
+
+
+def channel_table(type: str, name: str, values: Iterable[int], pe: int, comment: str) -> Table:
+    """One value for every channel: [folds][pe]."""
+    rows = np.array(list(values), dtype=np.int64).reshape(-1, pe).tolist()
+    return Table(type, name, f"[{len(rows)}][{pe}]", tuple(map(_text, rows)), comment)
+
+
+def nested_table(type: str, name: str, values: IntArray, pe: int, comment: str) -> Table:
+    """A row of values for every channel: [folds][pe][values]."""
+    blocks = values.reshape(-1, pe, values.shape[1]).tolist()
+    rows = tuple(", ".join(f"{{{_text(row)}}}" for row in block) for block in blocks)
+    return Table(type, name, f"[{len(blocks)}][{pe}][{values.shape[1]}]", rows, comment)
+
+
+def _by_scale(
+    rule: Requantize, acc: IntType, output: Tensor, pe: int
+) -> tuple[tuple[Table, ...], RuleStruct]:
+    tables: list[Table] = []
+    functions = []
+    for name, values in (("mult", rule.mult), ("add", rule.add), ("shift", rule.shift)):
+        table, function = _factor(name, values, pe)
+        tables += table
+        functions.append(function)
+    wide = wide_type(rule, acc)
+    types = {"Method": "fl::ByScale", "Wide": int_type(wide.bits, True)}
+    types["Output"] = int_type(output.type.bits, output.type.signed)
+    ends = tuple(
+        f"{holder(v)} {name} = {literal(v)}" for name, v in (("kLow", rule.low), ("kHigh", rule.high))
+    )
+    return tuple(tables), RuleStruct(types, ends, tuple(functions))
+
+
+def _by_thresholds(
+    rule: Thresholds, acc: IntType, output: Tensor, pe: int
+) -> tuple[tuple[Table, ...], RuleStruct]:
+    ends = [-acc.min, -acc.max, acc.min, acc.max, int(rule.steps.min()), int(rule.steps.max()), -1]
+    wide = IntType.holding(min(ends), max(ends))
+    shared = len(rule.steps) == 1
+    steps = nested_table(
+        "int" if wide.bits <= 32 else "long long", "steps", rule.steps, 1 if shared else pe, "thresholds"
+    )
+    tables, sign = _factor("sign", rule.sign, pe)
+    place = "const int, const int" if shared else "const int fold, const int lane"
+    index = "[0][0]" if shared else "[fold][lane]"
+    functions = (sign, f"static {steps.type} step({place}, const int i) {{ return steps{index}[i]; }}")
+    types = {"Method": "fl::ByThresholds", "Wide": int_type(wide.bits, True)}
+    types["Output"] = int_type(output.type.bits, output.type.signed)
+    values = (f"{holder(rule.low)} kLow = {literal(rule.low)}", f"int kSteps = {rule.steps.shape[1]}")
+    return (steps, *tables), RuleStruct(types, values, functions)
+
+
+def _factor(name: str, values: IntArray, pe: int) -> tuple[tuple[Table, ...], str]:
+    """A member function: the same value for all channels, or an entry of a table."""
+    held = IntType.holding(min(-1, int(values.min())), int(values.max()))
+    type = int_type(held.bits, True)
+    if len(set(values.tolist())) == 1:
+        return (), f"static {type} {name}(const int, const int) {{ return {literal(int(values[0]))}; }}"
+    table = channel_table(type, f"{name}s", values, pe, f"{name} of every channel")
+    return (table,), f"static {type} {name}(const int fold, const int lane) {{ return {name}s[fold][lane]; }}"
+
+
+def _line(mult: int, add: int, low: int, high: int) -> Requantize:
+    one = np.ones(1, dtype=np.int64)
+    return Requantize(one * mult, one * add, one * 0, low, high)
+
+
+def _text(values: list[int]) -> str:
+    return ", ".join(map(literal, values))

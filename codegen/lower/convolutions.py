@@ -1,0 +1,192 @@
+"""Lowering of convolutions and matrix products."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from math import prod
+
+import numpy as np
+
+from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
+from fireline.codegen.lower.state import State, shared
+from fireline.codegen.lower.values import Activation, Layout, QuantizedConstant, broadcast, fraction
+from fireline.codegen.lower.windows import Window, window
+from fireline.errors import FirelineError
+from fireline.fixed import IntType, common_scale, frozen_array
+from fireline.graph import Conv2d, Tensor, reachable_range
+
+# A bias beyond this many units of the accumulator stays a real number for the quantizer.
+MAX_BIAS = 1 << 40
+
+
+def conv(state: State, node: OnnxNode) -> None:
+    """ONNX `Conv` in two dimensions, channels first or (QONNX's own domain) last."""
+    weight = state.quantized(node.inputs[1], "the weight")
+    if weight.integers.ndim != 4 or min(weight.integers.shape) < 1:
+        raise FirelineError(f"weights have shape {weight.integers.shape}, a 2-D convolution has four axes")
+    layout: Layout = "chw"
+    if node.domain == CHANNELS_LAST:
+        weight, layout = weight.transposed((0, 3, 1, 2)), "hwc"
+    x = state.activation(node.inputs[0])
+    expect_layout(x, layout)
+    kernel = (int(weight.integers.shape[2]), int(weight.integers.shape[3]))
+    convolve(
+        state,
+        node,
+        x,
+        weight,
+        _bias(state, node.input(2), len(weight.integers)),
+        window(node, x.shape, kernel),
+    )
+
+
+def expect_layout(x: Activation, layout: Layout) -> None:
+    """Raise `FirelineError` unless the file lays `x` out as `layout`."""
+    if x.layout != layout:
+        raise FirelineError(f"its input is {x.layout}, {layout} expected", hint="transpose it")
+
+
+def gemm(state: State, node: OnnxNode) -> None:
+    """ONNX `Gemm` on a flattened activation: a convolution whose kernel is the whole map."""
+    if node.number("alpha", 1) != 1 or node.number("beta", 1) != 1:
+        raise FirelineError("alpha and beta of a Gemm must be 1")
+    if node.integer("transA", 0):
+        raise FirelineError("a Gemm with transA is not supported")
+    _dense(state, node, bool(node.integer("transB", 0)), node.input(2))
+
+
+def matmul(state: State, node: OnnxNode) -> None:
+    """ONNX `MatMul` of a flattened activation with a constant matrix."""
+    _dense(state, node, False, "")
+
+
+def _dense(state: State, node: OnnxNode, transposed: bool, bias: str) -> None:
+    weight = state.quantized(node.inputs[1], "the weight")
+    x = state.activation(node.inputs[0])
+    if not x.layout.startswith("flat"):
+        raise FirelineError(f"its input has shape {x.shape}", hint="flatten it")
+    if weight.integers.ndim != 2 or min(weight.integers.shape) < 1:
+        raise FirelineError(f"weights have shape {weight.integers.shape}, a matrix expected")
+    matrix = weight if transposed else weight.transposed((1, 0))
+    if matrix.integers.shape[1] != prod(x.shape):
+        raise FirelineError(f"weights {weight.integers.shape} do not fit {prod(x.shape)} inputs")
+    rows = matrix.rows()
+    channels, height, width = x.shape
+    if x.layout == "flat hwc":
+        kernel = matrix.integers.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+    else:
+        kernel = matrix.integers.reshape(-1, channels, height, width)
+    scales = np.array(rows, dtype=object).reshape(-1, 1, 1, 1)
+    whole = Window((height, width), (1, 1), (0, 0, 0, 0), (1, 1))
+    outputs = len(rows)
+    convolve(
+        state,
+        node,
+        x,
+        QuantizedConstant(kernel, scales, weight.type),
+        _bias(state, bias, outputs),
+        whole,
+        "flat chw",
+        1,
+    )
+
+
+def convolve(
+    state: State,
+    node: OnnxNode,
+    value: Activation,
+    weight: QuantizedConstant,
+    offset: tuple[Fraction, ...],
+    place: Window,
+    layout: Layout | None = None,
+    groups: int | None = None,
+) -> None:
+    """Append a `Conv2d`: its bias goes into the accumulator where it is a multiple of the accumulator's scale."""
+    x = state.settle(value, node.inputs[0])
+    tensor = state.tensor(x)
+    out_channels, depth = weight.integers.shape[:2]
+    groups = node.integer("group", 1) if groups is None else groups
+    if groups < 1 or depth * groups != x.shape[0] or out_channels % groups:
+        raise FirelineError(
+            f"weights {weight.integers.shape} in {groups} groups do not fit {x.shape[0]} channels"
+        )
+    if weight.type.bits > 17:
+        raise FirelineError(f"weights of {weight.type.bits} bits are not supported", hint="use up to 16 bits")
+    integers, unit = _with_input_scales(weight.integers, x.scale, groups)
+    type = weight.type
+    if integers is not weight.integers:
+        type = IntType.holding(int(integers.min()), int(integers.max()))
+    integers = frozen_array(integers)
+    scale = tuple(u * s for u, s in zip(unit, weight.rows(), strict=True))
+    steps = [o / s for o, s in zip(offset, scale, strict=True)]
+    whole = all(step.denominator == 1 and abs(step) < MAX_BIAS for step in steps)
+    sums = integers.reshape(out_channels, -1).sum(axis=1).tolist()
+    biases = [
+        (int(step) if whole else 0) - tensor.zero_point * total
+        for step, total in zip(steps, sums, strict=True)
+    ]
+    if max(map(abs, biases)) >= 1 << 62:
+        raise FirelineError(f"a bias of {max(map(abs, biases))} units is over 62 bits", hint="use fewer bits")
+    acc_bias = frozen_array(biases)
+    accumulator = IntType.holding(*reachable_range(integers, acc_bias, tensor.type))
+    output = Tensor((out_channels, *place.outputs), accumulator, shared(scale))
+    made = Conv2d(
+        state.name(node.outputs[0], "conv"),
+        node.outputs[0],
+        (x.index,),
+        output,
+        integers,
+        type,
+        acc_bias,
+        place.stride,
+        place.padding,
+        groups,
+        accumulator,
+        None,
+    )
+    result = state.append(made, state.read_once(node.outputs[0]), layout or value.layout)
+    state.values[node.outputs[0]] = result if whole else replace(result, offset=offset)
+
+
+def _with_input_scales(
+    weight: np.ndarray, scale: tuple[Fraction, ...], groups: int
+) -> tuple[np.ndarray, tuple[Fraction, ...]]:
+    """Weights with the input channels' scales multiplied in, and the scale that each output channel's group keeps.
+
+    Channels of one group may have scales of their own where these are small multiples of a common one.
+    """
+    outputs, depth = weight.shape[:2]
+    units, factors = [], []
+    for group in range(groups):
+        own = scale[group * depth : (group + 1) * depth]
+        unit = own[0]
+        for one in own[1:]:
+            unit = common_scale(unit, one)
+        units += [unit] * (outputs // groups)
+        factors += [[int(one / unit) for one in own]] * (outputs // groups)
+    largest = max(map(max, factors))
+    if largest == 1:
+        return weight, tuple(units)
+    if largest > 1 << 8:
+        raise FirelineError(
+            "its input has one scale per channel, not small multiples of one",
+            hint="quantize that activation per tensor",
+        )
+    return weight * np.array(factors, dtype=np.int64)[:, :, None, None], tuple(units)
+
+
+def _bias(state: State, name: str, channels: int) -> tuple[Fraction, ...]:
+    """The exact real bias of each output channel."""
+    if not name:
+        return (Fraction(0),) * channels
+    value = state.value(name)
+    if isinstance(value, QuantizedConstant):
+        scale = broadcast(value.scale, value.integers.shape, "the bias scale")
+        bias = tuple(int(i) * s for i, s in zip(value.integers.ravel(), scale.ravel(), strict=True))
+    else:
+        array = state.constant(name, "the bias").array
+        bias = tuple(fraction(b, "a bias", name) for b in array.ravel())
+    if len(bias) not in (1, channels):
+        raise FirelineError(f"{len(bias)} biases for {channels} output channels")
+    return bias * (channels // len(bias))

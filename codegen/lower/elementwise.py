@@ -1,0 +1,220 @@
+"""Lowering of operations on every value by itself: they wait until a quantizer takes them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from math import inf
+
+import numpy as np
+
+from fireline.codegen.lower.onnx_file import OnnxNode
+from fireline.codegen.lower.state import State
+from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces, QuantizedConstant, fraction
+from fireline.codegen.requantize.curves import Curve, Leaky, Smooth
+from fireline.errors import FirelineError
+
+ONE, ZERO = Fraction(1), Fraction(0)
+
+
+def _each(state: State, node: OnnxNode, change: Callable[[Activation], Activation]) -> None:
+    """`change` applied to the activation, or to every part of a concatenation."""
+    value = state.value(node.inputs[0])
+    alone = state.read_once(node.outputs[0])
+
+    def changed(part: Activation) -> Activation:
+        return replace(change(part), private=part.private and alone)
+
+    if isinstance(value, Pieces):
+        state.values[node.outputs[0]] = Pieces(tuple(map(changed, value.parts)))
+    else:
+        state.values[node.outputs[0]] = changed(state.activation(node.inputs[0]))
+
+
+def relu(state: State, node: OnnxNode) -> None:
+    """ONNX `Relu`: the clamp of the quantizer behind it."""
+    _each(state, node, lambda x: x.clipped(ZERO, inf))
+
+
+def clip(state: State, node: OnnxNode) -> None:
+    """ONNX `Clip` with constant ends, as inputs or (older files) attributes; also of a quantized linear tensor."""
+    value = state.value(node.inputs[0])
+    low, high = (_end(state, node, i, name) for i, name in ((1, "min"), (2, "max")))
+    if isinstance(value, Codes):
+        ends = (max(value.low, low), min(value.high, high))
+        if any(isinstance(end, Fraction) and end.denominator != 1 for end in ends) or ends[0] > ends[1]:
+            raise FirelineError(f"integers are clipped from {ends[0]} to {ends[1]}")
+        state.values[node.outputs[0]] = replace(value, low=int(ends[0]), high=int(ends[1]))
+        return
+    if low > high:
+        raise FirelineError(f"clip from {float(low)} to {float(high)} is empty")
+    _each(state, node, lambda x: x.clipped(low, high))
+
+
+def _end(state: State, node: OnnxNode, position: int, name: str) -> Fraction | float:
+    nothing = -inf if name == "min" else inf
+    if node.input(position):
+        array = state.constant(node.input(position), f"the {name} of a Clip").array
+        if array.size != 1:
+            raise FirelineError(f"the {name} of a Clip has {array.size} values")
+        value = float(array.ravel()[0])
+    else:
+        value = node.number(name, nothing)
+    return value if value == nothing else fraction(value, f"the {name} of a Clip", node.label)
+
+
+def hard_sigmoid(state: State, node: OnnxNode) -> None:
+    """ONNX `HardSigmoid`: max(0, min(1, alpha * x + beta))."""
+    alpha, beta = (
+        fraction(node.number(name, default), name, node.label)
+        for name, default in (("alpha", 0.2), ("beta", 0.5))
+    )
+    _each(state, node, lambda x: x.mapped((alpha,) * x.shape[0], (beta,) * x.shape[0]).clipped(ZERO, ONE))
+
+
+def leaky_relu(state: State, node: OnnxNode) -> None:
+    """ONNX `LeakyRelu` with a slope that is not negative."""
+    slope = fraction(node.number("alpha", 0.01), "the slope", node.label)
+    _each(state, node, lambda x: _leaky(x, (slope,) * x.shape[0]))
+
+
+def prelu(state: State, node: OnnxNode) -> None:
+    """ONNX `PRelu` with constant slopes, one or one per channel."""
+    slopes = state.constant(node.inputs[1], "the slope")
+    x = state.activation(node.inputs[0])
+    # (C, 1, 1) is PyTorch's shape for a slope per channel.
+    slope = channel_constants(slopes, x, node.inputs[1])
+    state.values[node.outputs[0]] = replace(
+        _leaky(x, slope), private=x.private and state.read_once(node.outputs[0])
+    )
+
+
+def _leaky(x: Activation, slope: tuple[Fraction, ...]) -> Activation:
+    if not any(slope):
+        return x.clipped(ZERO, inf)
+    if min(slope) <= 0:
+        raise FirelineError(
+            f"a slope of {float(min(slope))} below zero is not supported", hint="use one above 0"
+        )
+    return replace(x, curves=(*x.curves, Leaky(slope)))
+
+
+def tanh(state: State, node: OnnxNode) -> None:
+    """ONNX `Tanh`."""
+    _each(state, node, lambda x: _curved(x, Smooth("tanh")))
+
+
+def sigmoid(state: State, node: OnnxNode) -> None:
+    """ONNX `Sigmoid`."""
+    _each(state, node, lambda x: _curved(x, Smooth("sigmoid")))
+
+
+def _curved(x: Activation, curve: Curve) -> Activation:
+    return replace(x, curves=(*x.curves, curve))
+
+
+def add(state: State, node: OnnxNode) -> None:
+    """ONNX `Add`: of two activations a node, of a constant an offset."""
+    _sum(state, node, ONE)
+
+
+def sub(state: State, node: OnnxNode) -> None:
+    """ONNX `Sub` of a constant, or of an activation from a constant."""
+    _sum(state, node, -ONE)
+
+
+def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
+    first, second = node.inputs[:2]
+    a, b = (state.value(name) for name in (first, second))
+    if isinstance(b, Constant | QuantizedConstant):
+        x = state.activation(first)
+        terms = channel_constants(b, x, second)
+        _map(state, node, x, (ONE,) * x.shape[0], tuple(sign * t for t in terms))
+    elif isinstance(a, Constant | QuantizedConstant):
+        x = state.activation(second)
+        _map(state, node, x, (sign,) * x.shape[0], channel_constants(a, x, first))
+    elif sign == 1:
+        x, y = (state.activation(name) for name in (first, second))
+        state.values[node.outputs[0]] = state.add(x, y, node.outputs[0])
+    else:
+        raise FirelineError("the difference of two activations is not supported", hint="add them")
+
+
+def mul(state: State, node: OnnxNode) -> None:
+    """ONNX `Mul` by a constant."""
+    first, second = node.inputs[:2]
+    if not isinstance(state.value(second), Constant | QuantizedConstant):
+        first, second = second, first
+    x = state.activation(first)
+    factors = channel_constants(_numbers(state, second, "the factor"), x, second)
+    _map(state, node, x, factors, (ZERO,) * x.shape[0])
+
+
+def div(state: State, node: OnnxNode) -> None:
+    """ONNX `Div` by a constant."""
+    x = state.activation(node.inputs[0])
+    divisor = channel_constants(_numbers(state, node.inputs[1], "the divisor"), x, node.inputs[1])
+    if 0 in divisor:
+        raise FirelineError("division by zero")
+    _map(state, node, x, tuple(1 / d for d in divisor), (ZERO,) * x.shape[0])
+
+
+def neg(state: State, node: OnnxNode) -> None:
+    """ONNX `Neg`."""
+    x = state.activation(node.inputs[0])
+    _map(state, node, x, (-ONE,) * x.shape[0], (ZERO,) * x.shape[0])
+
+
+def batch_normalization(state: State, node: OnnxNode) -> None:
+    """ONNX `BatchNormalization` in inference: a factor and an offset for each channel."""
+    x = state.activation(node.inputs[0])
+    parameters = [
+        np.asarray(state.constant(name, "a batch norm parameter").array, dtype=np.float64).ravel()
+        for name in node.inputs[1:5]
+    ]
+    if any(part.size != x.shape[0] for part in parameters):
+        raise FirelineError(f"{[part.size for part in parameters]} parameters for {x.shape[0]} channels")
+    gamma, beta, mean, variance = parameters
+    spread = variance + node.number("epsilon", 1e-5)
+    if not (spread > 0).all():
+        raise FirelineError(f"a variance of {variance.min()} cannot be")
+    factors = tuple(fraction(f, "a batch norm factor", node.label) for f in gamma / np.sqrt(spread))
+    offsets = tuple(
+        fraction(b, "beta", node.label) - fraction(m, "mean", node.label) * f
+        for b, m, f in zip(beta, mean, factors, strict=True)
+    )
+    _map(state, node, x, factors, offsets)
+
+
+def _map(
+    state: State, node: OnnxNode, x: Activation, factor: tuple[Fraction, ...], shift: tuple[Fraction, ...]
+) -> None:
+    private = x.private and state.read_once(node.outputs[0])
+    state.values[node.outputs[0]] = replace(x.mapped(factor, shift), private=private)
+
+
+def _numbers(state: State, name: str, what: str) -> Constant | QuantizedConstant:
+    value = state.value(name)
+    return value if isinstance(value, QuantizedConstant) else state.constant(name, what)
+
+
+def channel_constants(value: Constant | QuantizedConstant, x: Activation, name: str) -> tuple[Fraction, ...]:
+    """A constant that is one number, or one for each channel of `x` where the file's layout has the channels."""
+    # numpy makes plain numbers of products without axes.
+    array = value.array if isinstance(value, Constant) else np.asarray(value.integers * value.scale)
+    channels = x.shape[0]
+    if array.size == 1:
+        return (_exact(array.ravel()[0], name),) * channels
+    last = x.layout == "hwc" or (x.layout != "chw" and x.shape[1:] == (1, 1))
+    axis = -1 if last else -3
+    if array.size != channels or array.ndim < -axis or array.shape[axis] != channels:
+        raise FirelineError(
+            f"constant {name!r} has shape {array.shape}, one number or "
+            f"{f'(1, {channels}, 1, 1)' if not last else f'(1, 1, 1, {channels})'} expected"
+        )
+    return tuple(_exact(v, name) for v in array.ravel())
+
+
+def _exact(value: float | Fraction, name: str) -> Fraction:
+    return value if isinstance(value, Fraction) else fraction(value, "a constant", name)

@@ -1,0 +1,106 @@
+"""Lowering of operations that move values and change none: concatenation, flattening, transposition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from fireline.codegen.lower.onnx_file import OnnxNode
+from fireline.codegen.lower.state import State
+from fireline.codegen.lower.values import Activation, Constant, Layout, Pieces, QuantizedConstant
+from fireline.errors import FirelineError
+
+# The permutations that move the channels, and the layouts they join.
+_TRANSPOSITIONS: dict[tuple[int, ...], tuple[Layout, Layout]] = {
+    (0, 2, 3, 1): ("chw", "hwc"),
+    (0, 3, 1, 2): ("hwc", "chw"),
+}
+_FLAT: dict[Layout, Layout] = {"chw": "flat chw", "hwc": "flat hwc"}
+
+
+def same(state: State, node: OnnxNode) -> None:
+    """Operations that change nothing: Identity, Dropout in inference."""
+    _relaid(state, node, None)
+
+
+def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
+    value = state.value(node.inputs[0])
+    alone = state.read_once(node.outputs[0])
+
+    def moved(part: Activation) -> Activation:
+        return replace(part, private=part.private and alone, layout=layout or part.layout)
+
+    if isinstance(value, Activation):
+        value = moved(value)
+    elif isinstance(value, Pieces):
+        value = Pieces(tuple(map(moved, value.parts)))
+    state.values[node.outputs[0]] = value
+
+
+def flatten(state: State, node: OnnxNode) -> None:
+    """ONNX `Flatten` or `Squeeze` to (N, C * H * W)."""
+    if node.op == "Flatten" and node.integer("axis", 1) != 1:
+        raise FirelineError(f"flatten from axis {node.integer('axis', 1)} is not supported", hint="axis 1")
+    x = state.activation(node.inputs[0])
+    if node.op == "Squeeze" and prod(x.shape[1:]) != 1:
+        raise FirelineError(f"a squeeze of {x.shape} is not supported", hint="flatten")
+    _relaid(state, node, _FLAT.get(x.layout, x.layout))
+
+
+def reshape(state: State, node: OnnxNode) -> None:
+    """ONNX `Reshape` to (N, C * H * W), or to the shape that is there."""
+    shape = tuple(int(side) for side in state.constant(node.inputs[1], "the shape").array.ravel().tolist())
+    x = state.activation(node.inputs[0])
+    channels, height, width = x.shape
+    here = {"chw": (channels, height, width), "hwc": (height, width, channels)}.get(x.layout)
+    values = channels * height * width
+    if len(shape) == 2 and shape[1] in (-1, values):
+        _relaid(state, node, _FLAT.get(x.layout, x.layout))
+    elif len(shape) == 4 and shape[1:] == here:
+        same(state, node)
+    elif len(shape) == 4 and here is None and shape[1:] == (values, 1, 1) and height * width == 1:
+        _relaid(state, node, "chw")
+    else:
+        raise FirelineError(f"reshape to {list(shape)} is not supported", hint="flatten to (N, C)")
+
+
+def transpose(state: State, node: OnnxNode) -> None:
+    """ONNX `Transpose` of a constant, or of an activation between channels first and channels last."""
+    value = state.value(node.inputs[0])
+    order = node.integers("perm")
+    if isinstance(value, Constant | QuantizedConstant):
+        axes = (value.array if isinstance(value, Constant) else value.integers).ndim
+        if sorted(order) != list(range(axes)):
+            raise FirelineError(f"transposition {list(order)} of {axes} axes cannot be")
+        turned = (
+            Constant(value.array.transpose(order)) if isinstance(value, Constant) else value.transposed(order)
+        )
+        state.values[node.outputs[0]] = turned
+        return
+    parts = value.parts if isinstance(value, Pieces) else (state.activation(node.inputs[0]),)
+    before, after = _TRANSPOSITIONS.get(order, (None, None))
+    if after is None or {part.layout for part in parts} != {before}:
+        raise FirelineError(
+            f"transposition {list(order)} of {parts[0].layout} is not supported",
+            hint="between channels first and channels last only",
+        )
+    _relaid(state, node, after)
+
+
+def concat(state: State, node: OnnxNode) -> None:
+    """ONNX `Concat` over channels: pending until a shared quantizer or a reader that needs one tensor."""
+    parts: list[Activation] = []
+    for name in node.inputs:
+        value = state.value(name)
+        parts.extend(value.parts if isinstance(value, Pieces) else [state.activation(name)])
+    layout = parts[0].layout
+    axis = node.integer("axis", 1)
+    channel_axes = {"chw": (1, -3), "hwc": (3, -1)}.get(layout, (1, -1))
+    whole = layout in ("chw", "hwc") or all(part.shape[1:] == (1, 1) for part in parts)
+    if axis not in channel_axes or not whole:
+        raise FirelineError(f"concat over axis {axis} is not supported", hint=f"axis {channel_axes[0]}")
+    if len({(part.shape[1:], part.layout) for part in parts}) != 1:
+        raise FirelineError(f"inputs differ in size: {', '.join(str(part.shape) for part in parts)}")
+    alone = state.read_once(node.outputs[0])
+    pieces = Pieces(tuple(replace(part, private=part.private and alone) for part in parts))
+    state.values[node.outputs[0]] = pieces if len(parts) > 1 else pieces.parts[0]

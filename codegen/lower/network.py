@@ -1,0 +1,112 @@
+"""QONNX to the integer graph: every float operation becomes exact integer arithmetic or is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from fireline.codegen.lower.names import identifier
+from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
+from fireline.codegen.lower.operations import OPERATIONS
+from fireline.codegen.lower.state import State, same_order
+from fireline.codegen.lower.values import Activation, Constant, Pieces
+from fireline.codegen.requantize.solve import Proof
+from fireline.errors import FirelineError
+from fireline.graph import Graph, Node
+
+LISTED = 32  # nodes that a refusal names
+SUPPORTED_HINT = "see docs/qonnx.md for what Fireline lowers"
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The integer graph of a QONNX file, and how each node's requantization was chosen and proved, by node name."""
+
+    graph: Graph
+    proofs: Mapping[str, Proof]
+
+
+def lower(path: str | PathLike[str], name: str | None = None) -> Graph:
+    """The integer graph of a QONNX file.
+
+    Args:
+        path: the file, with one input of static shape (1, C, H, W).
+        name: what to call the graph; if None, as the preset of Fireline that the file says it is, or else as the file.
+
+    Raises:
+        FirelineError: the file is broken, not quantized, or has an operation that cannot be lowered exactly.
+    """
+    return lower_proved(path, name).graph
+
+
+def lower_proved(path: str | PathLike[str], name: str | None = None) -> Lowered:
+    """As `lower`, with the proofs."""
+    onnx = read(Path(path))
+    _refuse_unsupported(onnx)
+    state = State.of(onnx)
+    for node in onnx.nodes:
+        try:
+            _lower_node(state, node)
+        except FirelineError as error:
+            raise (
+                error if error.node else FirelineError(error.message, node=node.label, hint=error.hint)
+            ) from None
+    graph = Graph(identifier(name or onnx.name), _finish(state, onnx))
+    kept = {node.name for node in graph.nodes}
+    return Lowered(graph, {node: proof for node, proof in state.proofs.items() if node in kept})
+
+
+def _lower_node(state: State, node: OnnxNode) -> None:
+    if node.op == "Constant":
+        state.values[node.outputs[0]] = Constant(constant_value(node))
+        return
+    operation = OPERATIONS[node.op]
+    if len(node.inputs) < operation.inputs:
+        raise FirelineError(f"{len(node.inputs)} inputs where {operation.inputs} belong")
+    operation.lower(state, node)
+
+
+def _refuse_unsupported(onnx: OnnxGraph) -> None:
+    unknown = [
+        node.label if node.domain in DOMAINS else f"{node.label} of {node.domain}"
+        for node in onnx.nodes
+        if (node.op not in OPERATIONS and node.op != "Constant") or node.domain not in DOMAINS
+    ]
+    if unknown:
+        listed = ", ".join(unknown[:LISTED])
+        listed += f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
+        raise FirelineError(f"unsupported: {listed}", hint=SUPPORTED_HINT)
+
+
+def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
+    """The nodes that the output needs, in order, the output last."""
+    if onnx.output not in state.values:
+        raise FirelineError("no node makes the output", node=onnx.output)
+    value = state.values[onnx.output]
+    if isinstance(value, Pieces):
+        value = state.concat(value, onnx.output)
+    if not isinstance(value, Activation):
+        raise FirelineError("the output does not depend on the input", node=onnx.output)
+    value = state.settle(value, onnx.output)
+    last = value.index
+    if last == 0:
+        raise FirelineError("the output is the input, quantized", node=onnx.output)
+    if same_order(value.shape, value.layout):
+        state.nodes[last] = replace(state.nodes[last], source=onnx.output)
+    needed: set[int] = set()
+    stack = [last]
+    while stack:
+        index = stack.pop()
+        if index not in needed:
+            needed.add(index)
+            stack.extend(state.nodes[index].inputs)
+    order = [i for i in range(len(state.nodes)) if i in needed and i != last] + [last]
+    place = {old: new for new, old in enumerate(order)}
+    if any(last in state.nodes[i].inputs for i in needed):
+        raise FirelineError("other nodes read the output", node=onnx.output)
+    # A node keeps its number of inputs, which `replace` cannot see.
+    moved: list[Any] = [tuple(place[j] for j in state.nodes[i].inputs) for i in order]
+    return tuple(replace(state.nodes[i], inputs=inputs) for i, inputs in zip(order, moved, strict=True))

@@ -1,0 +1,188 @@
+"""Reading an ONNX file: nodes, constants and shapes, with every fault of the file told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+
+from fireline.codegen.lower.values import Layout
+from fireline.errors import FirelineError
+from fireline.graph import Shape
+
+# The property of a file's own that says which preset Fireline made it of.
+PRESET = "fireline.preset"
+
+# Where operations may come from. FINN and older Brevitas call QONNX's own domain by other names.
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
+DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", CHANNELS_LAST)
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """One operation: its inputs and outputs are tensor names; an input that is left out is ''."""
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    domain: str = ""
+
+    @property
+    def label(self) -> str:
+        """How messages call this node."""
+        return f"{self.op} {self.name or self.outputs[0]}"
+
+    def input(self, position: int) -> str:
+        """The name of an input, '' if it is left out."""
+        return self.inputs[position] if position < len(self.inputs) else ""
+
+    def integer(self, name: str, default: int) -> int:
+        """An attribute that is an integer."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int):
+            raise FirelineError(f"attribute {name} is {value!r}, an integer expected")
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        """An attribute that is a number."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, float | int):
+            raise FirelineError(f"attribute {name} is {value!r}, a number expected")
+        return float(value)
+
+    def text(self, name: str, default: str) -> str:
+        """An attribute that is a string."""
+        value = self.attributes.get(name, default)
+        if isinstance(value, bytes):
+            return value.decode(errors="replace")
+        if not isinstance(value, str):
+            raise FirelineError(f"attribute {name} is {value!r}, a string expected")
+        return value
+
+    def integers(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
+        """An attribute that is a list of integers, required if it has no default."""
+        value = self.attributes.get(name, default)
+        if value is None:
+            raise FirelineError(f"attribute {name} is missing")
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+            raise FirelineError(f"attribute {name} is {value!r}, integers expected")
+        if not all(isinstance(item, int) for item in value):
+            raise FirelineError(f"attribute {name} is {list(value)}, integers expected")
+        return tuple(value)
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """What lowering needs of a QONNX file."""
+
+    name: str
+    input: str
+    shape: Shape  # of the input, without the batch, in the order of the file
+    output: str
+    nodes: tuple[OnnxNode, ...]
+    constants: dict[str, npt.NDArray[Any]]
+
+    def shape_in(self, layout: Layout) -> Shape:
+        """The input's (C, H, W) when the file lays it out as `layout`."""
+        a, b, c = self.shape
+        return (c, a, b) if layout == "hwc" else (a, b, c)
+
+
+def read(path: Path) -> OnnxGraph:
+    """Read an ONNX file with one input of static shape (N, C, H, W) and one output.
+
+    Raises:
+        FirelineError: the file is missing, not ONNX, or has another number of inputs or outputs.
+    """
+    where = str(path)
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FirelineError(f"cannot be read: {reason}", node=where) from None
+    try:
+        model = onnx.load_model_from_string(content)
+        graph = model.graph
+        if not graph.node:
+            raise FirelineError("not an ONNX model: it holds no nodes", node=where)
+        constants = {_text(tensor.name): _array(tensor) for tensor in graph.initializer}
+        nodes = tuple(map(_node, graph.node))
+        for value in (*graph.input, *graph.output):
+            _text(value.name)
+        properties = {_text(item.key): _text(item.value) for item in model.metadata_props}
+    except (DecodeError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise FirelineError(f"not an ONNX model: {error}", node=where) from None
+    if not all(node.outputs for node in nodes):
+        raise FirelineError("not an ONNX model: a node has no output", node=where)
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise FirelineError(
+            f"one input and one output expected, {len(inputs)} and {len(graph.output)} arrived", node=where
+        )
+    return OnnxGraph(
+        name=properties.get(PRESET) or path.stem,
+        input=inputs[0].name,
+        shape=_shape(inputs[0], where),
+        output=graph.output[0].name,
+        nodes=nodes,
+        constants=constants,
+    )
+
+
+def _node(node: onnx.NodeProto) -> OnnxNode:
+    attributes = {_text(a.name): onnx.helper.get_attribute_value(a) for a in node.attribute}
+    inputs, outputs = (tuple(map(_text, names)) for names in (node.input, node.output))
+    return OnnxNode(_text(node.op_type), _text(node.name), inputs, outputs, attributes, _text(node.domain))
+
+
+def _text(value: str | bytes) -> str:
+    """A name; protobuf hands out bytes where they are not UTF-8."""
+    if not isinstance(value, str):
+        raise ValueError("a name is not UTF-8")
+    return value
+
+
+def _array(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
+    """The numbers of a tensor; never from another file, whose name a model could choose."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise FirelineError(f"tensor {tensor.name!r} is in another file", hint="save the model as one file")
+    array = np.asarray(numpy_helper.to_array(tensor))
+    if array.dtype.kind not in "biuf":
+        raise FirelineError(f"tensor {tensor.name!r} holds {array.dtype}, numbers expected")
+    return array
+
+
+def _shape(value: onnx.ValueInfoProto, where: str) -> Shape:
+    sides = [side.dim_value for side in value.type.tensor_type.shape.dim]
+    if len(sides) != 4 or min(sides[1:]) < 1:
+        raise FirelineError(
+            f"input {value.name} is {sides}, static (N, C, H, W) expected",
+            node=where,
+            hint="export a fixed size",
+        )
+    return (sides[1], sides[2], sides[3])
+
+
+def constant_value(node: OnnxNode) -> npt.NDArray[Any]:
+    """The array of a `Constant` node."""
+    value = node.attributes.get("value")
+    if isinstance(value, onnx.TensorProto):
+        try:
+            return _array(value)
+        except (ValueError, TypeError, KeyError) as error:
+            raise FirelineError(f"damaged constant: {error}") from None
+    for name in ("value_float", "value_int", "value_floats", "value_ints"):
+        if name in node.attributes:
+            array = np.asarray(node.attributes[name])
+            if array.dtype.kind in "iuf":
+                return array
+    raise FirelineError("a constant without a number")

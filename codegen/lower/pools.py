@@ -1,0 +1,97 @@
+"""Lowering of pools and reductions over the map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fireline.codegen.lower.convolutions import convolve, expect_layout
+from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
+from fireline.codegen.lower.state import State
+from fireline.codegen.lower.values import Layout, QuantizedConstant
+from fireline.codegen.lower.windows import kernel_shape, window
+from fireline.errors import FirelineError
+from fireline.fixed import IntType
+from fireline.graph import GlobalAvgPool2d, MaxPool2d, Tensor
+
+
+def maxpool(state: State, node: OnnxNode) -> None:
+    """ONNX `MaxPool`: of an increasing function of integers the largest integer has the largest value."""
+    x = state.activation(node.inputs[0])
+    expect_layout(x, "hwc" if node.domain == CHANNELS_LAST else "chw")
+    if len(node.outputs) > 1 and node.outputs[1]:
+        raise FirelineError("the indices of a max pool are not supported")
+    if min(x.scale) <= 0:
+        raise FirelineError("its input has a negative scale", hint="quantize before pooling")
+    place = window(node, x.shape, kernel_shape(node))
+    output = replace(state.tensor(x), shape=(x.shape[0], *place.outputs))
+    name = state.name(node.outputs[0], "maxpool")
+    made = MaxPool2d(name, node.outputs[0], (x.index,), output, place.kernel, place.stride, place.padding)
+    pooled = state.append(made, state.read_once(node.outputs[0]), x.layout)
+    state.values[node.outputs[0]] = replace(x, index=pooled.index, shape=pooled.shape, private=pooled.private)
+
+
+def average_pool(state: State, node: OnnxNode) -> None:
+    """ONNX `AveragePool`: sums of windows, the division is in the scale."""
+    x = state.activation(node.inputs[0])
+    expect_layout(x, "chw")
+    place = window(node, x.shape, kernel_shape(node))
+    if place.kernel == x.shape[1:] and not any(place.padding):
+        _sum_map(state, node, divide=True)
+        return
+    # ONNX leaves what ceil mode adds out of every mean, and other padding unless it is told to count it.
+    counted = node.integer("count_include_pad", 0) and not node.integer("ceil_mode", 0)
+    if any(place.padding) and not counted:
+        raise FirelineError(
+            "the windows of an average pool are of several sizes", hint="pool without padding, or count it"
+        )
+    channels = x.shape[0]
+    ones = np.ones((channels, 1, *place.kernel), dtype=np.int64)
+    share = np.full((1, 1, 1, 1), Fraction(1, place.kernel[0] * place.kernel[1]), dtype=object)
+    weight = QuantizedConstant(ones, share, IntType(1, signed=False))
+    convolve(state, node, x, weight, (Fraction(0),) * channels, place, groups=channels)
+
+
+def global_average(state: State, node: OnnxNode) -> None:
+    """The mean of each channel, as an exact sum whose scale holds the division."""
+    expect_layout(state.activation(node.inputs[0]), "chw")
+    _sum_map(state, node, divide=True)
+
+
+def reduce_mean(state: State, node: OnnxNode) -> None:
+    """ONNX `ReduceMean` over height and width."""
+    _reduce(state, node, divide=True)
+
+
+def reduce_sum(state: State, node: OnnxNode) -> None:
+    """ONNX `ReduceSum` over height and width."""
+    _reduce(state, node, divide=False)
+
+
+def _reduce(state: State, node: OnnxNode, divide: bool) -> None:
+    axes: Any = node.attributes.get("axes")
+    if axes is None and node.input(1):
+        axes = state.constant(node.inputs[1], "the axes").array.ravel().tolist()
+    x = state.activation(node.inputs[0])
+    here = {"chw": [2, 3], "hwc": [1, 2]}.get(x.layout)
+    if not isinstance(axes, list | tuple) or here is None or sorted(int(a) % 4 for a in axes) != here:
+        raise FirelineError(f"reduction over axes {axes} is not supported", hint="reduce height and width")
+    flat: Layout = "flat chw"
+    _sum_map(state, node, divide, None if node.integer("keepdims", 1) else flat)
+
+
+def _sum_map(state: State, node: OnnxNode, divide: bool, layout: Layout | None = None) -> None:
+    x = state.settle(state.activation(node.inputs[0]), node.inputs[0])
+    tensor = state.tensor(x)
+    channels, height, width = x.shape
+    pixels = height * width
+    kind = IntType.holding(tensor.type.min * pixels, tensor.type.max * pixels)
+    scale = tuple(s / pixels if divide else s for s in tensor.scale)
+    zero_point = tensor.zero_point * pixels
+    output = Tensor((channels, 1, 1), kind, scale, zero_point)
+    name = state.name(node.outputs[0], "globalavgpool")
+    made = GlobalAvgPool2d(name, node.outputs[0], (x.index,), output)
+    state.values[node.outputs[0]] = state.append(made, state.read_once(node.outputs[0]), layout or x.layout)

@@ -1,0 +1,289 @@
+"""Lowering of quantizers: of constants to integers, of activations to requantizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import log2
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxGraph, OnnxNode
+from fireline.codegen.lower.state import State, Target
+from fireline.codegen.lower.values import (
+    Codes,
+    Constant,
+    Layout,
+    Pieces,
+    QuantizedConstant,
+    quantize_constant,
+)
+from fireline.codegen.requantize.rounding import Mode, Rounding, mode_named
+from fireline.codegen.requantize.staircase import Quantizer
+from fireline.errors import FirelineError
+from fireline.fixed import IntType
+from fireline.graph import per_channel
+
+MAX_BITS = 32
+MAX_SHIFT = 62  # bits that a Trunc drops
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A quantizer as the file has it: x / scale + zero point, rounded and clamped to `low` .. `high`."""
+
+    scale: npt.NDArray[Any]
+    zero_point: npt.NDArray[Any]
+    type: IntType
+    low: int
+    high: int
+    mode: Mode
+
+
+def quant(state: State, node: OnnxNode) -> None:
+    """QONNX `Quant`: on a constant its integers, on an activation a requantizer."""
+    scale, zero_point, bits = (
+        _numbers(state, node.inputs[i], what)
+        for i, what in (
+            (1, "the scale of a Quant"),
+            (2, "the zero point of a Quant"),
+            (3, "the bit width of a Quant"),
+        )
+    )
+    signed, narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
+    width = _width(bits)
+    if width == 1 and signed:  # QONNX: bipolar, without a zero
+        _quantize(state, node, Spec(scale, zero_point, IntType(2, True), -1, 1, "SIGN"))
+        return
+    mode = mode_named(node.text("rounding_mode", "ROUND"))
+    type = IntType(width, signed)
+    low, high = _ends(type, narrow)
+    _quantize(state, node, Spec(scale, zero_point, type, low, high, mode))
+
+
+def bipolar_quant(state: State, node: OnnxNode) -> None:
+    """QONNX `BipolarQuant`: scale from zero on, -scale below."""
+    scale = _numbers(state, node.inputs[1], "the scale of a BipolarQuant")
+    # The sign of x does not depend on the scale's size.
+    _quantize(state, node, Spec(scale, np.zeros(1, dtype=np.float32), IntType(2, True), -1, 1, "SIGN"))
+
+
+def _numbers(state: State, name: str, what: str) -> npt.NDArray[np.float32]:
+    return np.asarray(state.constant(name, what).array, dtype=np.float32)
+
+
+def _width(bits: npt.NDArray[np.float32]) -> int:
+    width = float(bits.ravel()[0]) if bits.size == 1 else 0.0
+    if not width.is_integer() or not 1 <= width <= MAX_BITS:
+        raise FirelineError(
+            f"bit width {bits.ravel().tolist() if bits.size == 1 else f'of shape {bits.shape}'} cannot be",
+            hint=f"one whole number from 1 to {MAX_BITS}",
+        )
+    return int(width)
+
+
+def _ends(type: IntType, narrow: bool) -> tuple[int, int]:
+    """QONNX: a narrow range gives up the lowest integer if it is signed, the highest if not."""
+    low, high = type.min + (narrow and type.signed), type.max - (narrow and not type.signed)
+    return low, high
+
+
+def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
+    """The value behind the node's first input, quantized."""
+    _check_scale(spec.scale)
+    zeros = spec.zero_point.ravel()
+    if not np.isfinite(zeros).all() or (zeros != np.rint(zeros)).any() or (np.abs(zeros) >= 1 << 31).any():
+        raise FirelineError(f"zero point {zeros[0]} is not an integer")
+    source = node.inputs[0]
+    if source == state.onnx.input:
+        layout = input_layout(state.onnx)
+        target = _target(spec, layout, state.onnx.shape_in(layout)[0])
+        state.values[node.outputs[0]] = state.quantize_input(target, node.outputs[0], layout)
+        return
+    value = state.value(source)
+    if isinstance(value, Constant):
+        state.values[node.outputs[0]] = quantize_constant(
+            value.array, spec.scale, spec.zero_point, spec.type, (spec.low, spec.high), spec.mode
+        )
+    elif isinstance(value, QuantizedConstant):
+        real = value.integers * np.vectorize(float, otypes=[float])(value.scale)
+        state.values[node.outputs[0]] = quantize_constant(
+            real, spec.scale, spec.zero_point, spec.type, (spec.low, spec.high), spec.mode
+        )
+    else:
+        parts = value.parts if isinstance(value, Pieces) else (state.activation(source),)
+        target = _target(spec, parts[0].layout, sum(part.shape[0] for part in parts))
+        requantize(state, node, target)
+
+
+def _target(spec: Spec, layout: Layout, channels: int) -> Target:
+    scale = _activation_scale(spec.scale, layout, channels)
+    zero = _activation_zero_point(spec.zero_point)
+    if zero not in spec.type:
+        raise FirelineError(f"zero point {zero} is outside {spec.type}")
+    return Target(scale, zero, spec.type, Quantizer(spec.low, spec.high, Rounding(spec.mode)), scale, zero)
+
+
+def requantize(state: State, node: OnnxNode, target: Target) -> None:
+    """The activation behind the node's first input, or every part of a concatenation, quantized to `target`."""
+    value, output = state.value(node.inputs[0]), node.outputs[0]
+    if not isinstance(value, Pieces):
+        state.values[output] = state.requantize(state.activation(node.inputs[0]), target, output)
+        return
+    offset, parts = 0, []
+    for part in value.parts:
+        count = part.shape[0]
+        own = replace(
+            target, scale=_channels(target.scale, offset, count), unit=_channels(target.unit, offset, count)
+        )
+        parts.append(state.requantize(part, own, None))
+        offset += count
+    state.values[output] = state.concat(Pieces(tuple(parts)), output, one_quantizer=True)
+
+
+def _check_scale(scale: npt.NDArray[np.float32]) -> None:
+    bad = scale[~(np.isfinite(scale) & (scale > 0))].ravel()
+    if bad.size or not scale.size:
+        raise FirelineError(
+            f"scale {bad[0] if bad.size else 'without a number'} cannot be represented",
+            hint="a scale is finite and above zero",
+        )
+
+
+def _activation_scale(scale: npt.NDArray[Any], layout: Layout, channels: int) -> tuple[Fraction, ...]:
+    axis = {"chw": -3, "hwc": -1}.get(layout, -1)
+    if scale.size != 1 and (scale.ndim < -axis or scale.size != scale.shape[axis] or scale.size != channels):
+        raise FirelineError(
+            f"an activation's scale has shape {scale.shape}", hint="one scale, or one for each channel"
+        )
+    return tuple(Fraction(float(s)) for s in scale.ravel())
+
+
+def _activation_zero_point(zero_point: npt.NDArray[Any]) -> int:
+    values = set(zero_point.ravel().tolist())
+    if len(values) != 1:
+        raise FirelineError("an activation has several zero points", hint="use one zero point per tensor")
+    return int(values.pop())
+
+
+def _channels(scale: tuple[Fraction, ...], start: int, count: int) -> tuple[Fraction, ...]:
+    return scale if len(scale) == 1 else scale[start : start + count]
+
+
+def trunc(state: State, node: OnnxNode) -> None:
+    """QONNX `Trunc` of opset 1 (five inputs) or 2 (six): drops low bits of what is on a grid already."""
+    x = state.activation(node.inputs[0])
+    second = len(node.inputs) > 5
+    scale, zero_point, bits_in, *_, bits_out = (
+        _numbers(state, name, "a parameter of a Trunc") for name in node.inputs[1 : 6 if second else 5]
+    )
+    if not np.isfinite(zero_point).all() or (zero_point != np.rint(zero_point)).any():
+        raise FirelineError("a zero point is not an integer")
+    _check_scale(scale)
+    unit, zero = _activation_scale(scale, x.layout, x.shape[0]), _activation_zero_point(zero_point)
+    mode = mode_named(node.text("rounding_mode", "FLOOR"))
+    if second:
+        output_scale = _numbers(state, node.inputs[4], "the output scale of a Trunc")
+        _check_scale(output_scale)
+        coarse = _activation_scale(output_scale, x.layout, x.shape[0])
+        pairs = zip(per_channel(coarse, x.shape[0]), per_channel(unit, x.shape[0]), strict=True)
+        shifts = {round(log2(c / u)) for c, u in pairs}
+        dropped = shifts.pop() if len(shifts) == 1 else -1
+        type = IntType(_width(bits_out), bool(node.integer("signed", 1)))
+        low, high = _ends(type, bool(node.integer("narrow", 0)))
+    else:
+        coarse, dropped = unit, _width(bits_in) - _width(bits_out)
+    if not 0 <= dropped <= MAX_SHIFT:
+        raise FirelineError(f"a Trunc that drops {dropped} bits is not supported", hint="drop 0 bits or more")
+    rounding = Rounding(mode, dropped)
+    if second:
+        if zero % (1 << dropped):
+            raise FirelineError(f"zero point {zero} is no multiple of {1 << dropped}")
+        out_zero = zero >> dropped
+    else:  # opset 1 clamps nothing: what the input reaches decides
+        out_zero = zero
+        low, high = state.outputs(x, unit, zero, rounding)
+        low, high = min(low, out_zero), max(high, out_zero)
+        type = IntType.holding(low, high)
+    if out_zero not in type:
+        raise FirelineError(f"zero point {out_zero} is outside {type}")
+    requantize(state, node, Target(coarse, out_zero, type, Quantizer(low, high, rounding), unit, zero))
+
+
+def quantize_linear(state: State, node: OnnxNode) -> None:
+    """ONNX `QuantizeLinear`: integers that wait for their `DequantizeLinear`."""
+    scale, zero_point, low, high = _linear(state, node)
+    state.values[node.outputs[0]] = Codes(node.inputs[0], scale, zero_point, low, high)
+
+
+def dequantize_linear(state: State, node: OnnxNode) -> None:
+    """ONNX `DequantizeLinear`: of a constant its integers, after a `QuantizeLinear` the quantizer that both are."""
+    scale, zero_point, _, _ = _linear(state, node)
+    _check_scale(scale)
+    value = state.value(node.inputs[0])
+    if isinstance(value, Codes):
+        if not (np.array_equal(scale, value.scale) and np.array_equal(zero_point, value.zero_point)):
+            raise FirelineError("its scale or zero point is not that of its QuantizeLinear")
+        type = IntType.holding(value.low, value.high)
+        spec = Spec(scale, zero_point, type, value.low, value.high, "HALF_EVEN")
+        _quantize(state, replace(node, inputs=(value.source, *node.inputs[1:])), spec)
+        return
+    codes = state.constant(node.inputs[0], "the integers of a DequantizeLinear").array
+    if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 4 or not codes.size:
+        raise FirelineError(f"a tensor of {codes.dtype} is dequantized, integers of up to 32 bits expected")
+    ones = np.ones(1, dtype=np.float32)
+    held = quantize_constant(
+        codes.astype(np.float64) - zero_point,
+        ones,
+        ones * 0,
+        IntType(32, True),
+        (-(1 << 31), (1 << 31) - 1),
+        "HALF_EVEN",
+    )
+    type = IntType.holding(int(held.integers.min()), int(held.integers.max()))
+    fractions = np.array([Fraction(float(s)) for s in scale.ravel()], dtype=object).reshape(scale.shape)
+    state.values[node.outputs[0]] = QuantizedConstant(held.integers, fractions, type)
+
+
+def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int, int]:
+    """Scale and zero point of a linear quantizer, shaped to broadcast, and the ends of its type."""
+    scale = _numbers(state, node.inputs[1], "the scale")
+    zero = (
+        state.constant(node.inputs[2], "the zero point").array
+        if node.input(2)
+        else np.zeros(1, dtype=np.uint8)
+    )
+    if zero.dtype.kind not in "iu" or zero.dtype.itemsize > 4:
+        raise FirelineError(f"a zero point of {zero.dtype}, integers of up to 32 bits expected")
+    ends = np.iinfo(zero.dtype)
+    axis, axes = node.integer("axis", 1), 4
+    if node.input(0) in state.values:
+        value = state.values[node.input(0)]
+        source = state.values.get(value.source) if isinstance(value, Codes) else value
+        axes = source.array.ndim if isinstance(source, Constant) else 4
+    if scale.size == 1:
+        shape: tuple[int, ...] = (1,)
+    elif scale.ndim == 1 and -axes <= axis < axes:
+        shape = tuple(scale.size if i == axis % axes else 1 for i in range(axes))
+    else:
+        raise FirelineError(f"a scale of shape {scale.shape} along axis {axis} is not supported")
+    if zero.size not in (1, scale.size):
+        raise FirelineError(f"{zero.size} zero points for {scale.size} scales")
+    points = zero.astype(np.float32).reshape(shape if zero.size == scale.size else (1,))
+    return scale.reshape(shape), points, int(ends.min), int(ends.max)
+
+
+def input_layout(onnx: OnnxGraph) -> Layout:
+    """How the file lays its input out: channels last if that is what the operations behind it expect."""
+    reached = {onnx.input}
+    for node in onnx.nodes:
+        if not node.inputs or node.inputs[0] not in reached:
+            continue
+        if node.op == "Transpose":
+            return "hwc" if node.attributes.get("perm") == [0, 3, 1, 2] else "chw"
+        if node.op in ("Conv", "MaxPool", "BatchNormalization", "AveragePool", "GlobalAveragePool"):
+            return "hwc" if node.domain == CHANNELS_LAST else "chw"
+        reached.update(node.outputs)
+    return "chw"

@@ -1,0 +1,329 @@
+"""The integer graph under construction, and the ways to append to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import inf
+
+import numpy as np
+
+from fireline.check import add_range, joined_scale
+from fireline.codegen.lower.names import node_name
+from fireline.codegen.lower.onnx_file import OnnxGraph
+from fireline.codegen.lower.values import (
+    Activation,
+    Codes,
+    Constant,
+    Layout,
+    Pieces,
+    QuantizedConstant,
+    Value,
+)
+from fireline.codegen.requantize.rounding import Rounding
+from fireline.codegen.requantize.solve import Proof, Solution, shared_clamp, solve, stairs_of
+from fireline.codegen.requantize.staircase import Channel, Quantizer
+from fireline.codegen.requantize.sums import solve_sum
+from fireline.errors import FirelineError
+from fireline.fixed import IntType, common_scale, frozen_array
+from fireline.graph import (
+    Add,
+    Concat,
+    Conv2d,
+    Input,
+    Lookup,
+    Node,
+    Requantize,
+    Rescale,
+    Tensor,
+    per_channel,
+    reachable_range,
+)
+
+# An input of up to this many bits has a table rather than thresholds.
+TABLE_BITS = 8
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an activation quantizer asks for: x / unit + shift, rounded and clamped, is the integer of an output tensor.
+
+    `unit` and the output's `scale` are one for a `Quant`; a `Trunc` reads one grid and writes a coarser one.
+    """
+
+    scale: tuple[Fraction, ...]
+    zero_point: int
+    type: IntType
+    quantizer: Quantizer
+    unit: tuple[Fraction, ...]
+    shift: int
+
+
+@dataclass
+class State:
+    """Nodes so far, what each ONNX tensor stands for, and how many nodes of the file read it."""
+
+    onnx: OnnxGraph
+    values: dict[str, Value]
+    readers: Counter[str]
+    nodes: list[Node] = field(default_factory=list)
+    proofs: dict[str, Proof] = field(default_factory=dict)  # by node name
+
+    @staticmethod
+    def of(onnx: OnnxGraph) -> State:
+        """The state before the first node."""
+        readers = Counter(name for node in onnx.nodes for name in node.inputs)
+        readers[onnx.output] += 1
+        return State(onnx, {name: Constant(array) for name, array in onnx.constants.items()}, readers)
+
+    def value(self, tensor: str) -> Value:
+        """What `tensor` stands for."""
+        if tensor == self.onnx.input:
+            raise FirelineError(
+                "the network's input is not quantized", hint="put a quantizer in front (QuantIdentity)"
+            )
+        if tensor not in self.values:
+            raise FirelineError(f"input {tensor!r} is made by no node before it")
+        return self.values[tensor]
+
+    def activation(self, tensor: str) -> Activation:
+        """The one integer tensor behind `tensor`."""
+        value = self.value(tensor)
+        if isinstance(value, Pieces):
+            value = self.values[tensor] = self.concat(value, tensor)
+        if isinstance(value, Codes):
+            raise FirelineError(f"input {tensor!r} is quantized and not dequantized")
+        if not isinstance(value, Activation):
+            raise FirelineError(f"input {tensor!r} is a constant where an activation belongs")
+        return value
+
+    def constant(self, tensor: str, what: str) -> Constant:
+        """The plain numbers behind `tensor`."""
+        value = self.value(tensor)
+        if not isinstance(value, Constant):
+            raise FirelineError(f"{what} is not a constant")
+        return value
+
+    def quantized(self, tensor: str, what: str) -> QuantizedConstant:
+        """The quantized constant behind `tensor`."""
+        value = self.value(tensor)
+        if isinstance(value, Constant):
+            raise FirelineError(f"{what} {tensor!r} is not quantized", hint="put a Quant node on it")
+        if not isinstance(value, QuantizedConstant):
+            raise FirelineError(f"{what} {tensor!r} is not a constant")
+        return value
+
+    def name(self, tensor: str, op: str) -> str:
+        """A free node name for the node that makes `tensor`."""
+        return node_name(tensor, op, {node.name for node in self.nodes})
+
+    def append(self, node: Node, private: bool, layout: Layout = "chw") -> Activation:
+        """Add a node; its tensor as a value. The file's tensor is forgotten where it lies in another order."""
+        if node.source and not same_order(node.output.shape, layout):
+            node = replace(node, source="") if isinstance(node, Input) else replace(node, source=None)
+        self.nodes.append(node)
+        return self.at(len(self.nodes) - 1, private, layout)
+
+    def at(self, index: int, private: bool, layout: Layout = "chw") -> Activation:
+        """The tensor of node `index` as a value."""
+        output = self.nodes[index].output
+        count = output.shape[0]
+        scale = per_channel(output.scale, count)
+        offset = tuple(-s * output.zero_point for s in scale)
+        return Activation(
+            index, output.shape, scale, offset, (-inf,) * count, (inf,) * count, private, layout=layout
+        )
+
+    def tensor(self, value: Activation) -> Tensor:
+        """The tensor of the graph node behind `value`."""
+        return self.nodes[value.index].output
+
+    def read_once(self, tensor: str) -> bool:
+        """Whether a single node of the file reads `tensor`."""
+        return self.readers[tensor] == 1
+
+    def reach(self, index: int) -> tuple[int, int]:
+        """Lowest and highest integer of node `index` that can occur."""
+        node = self.nodes[index]
+        if isinstance(node, Conv2d) and node.requantize is None:
+            return reachable_range(node.weight, node.bias, self.nodes[node.inputs[0]].output.type)
+        if isinstance(node, Add) and node.requantize is None:
+            return add_range(node.mult, *(self.nodes[i].output.type for i in node.inputs))
+        return node.output.type.min, node.output.type.max
+
+    def settle(self, value: Activation, tensor: str) -> Activation:
+        """`value` as the integers of a node with a zero point: no clip and no further offset pending.
+
+        Raises:
+            FirelineError: the offset is no whole number of steps, so no integer tensor holds these values.
+        """
+        held = self.tensor(value)
+        if value == self.at(value.index, value.private, value.layout):
+            return value
+        if value.curves:
+            raise FirelineError(
+                f"{tensor!r} is an activation function that meets no quantizer", hint="quantize it"
+            )
+        if min(value.scale) <= 0:
+            raise FirelineError(f"{tensor!r} is scaled by {float(min(value.scale))} and meets no quantizer")
+        ends = list(zip(value.offset, value.low, value.high, value.scale, strict=True))
+        steps = [[end if isinstance(end, float) else end / scale for end in three] for *three, scale in ends]
+        if any(isinstance(end, Fraction) and end.denominator != 1 for three in steps for end in three):
+            raise FirelineError(
+                f"{tensor!r} meets no quantizer and its bias is no multiple of its scale",
+                hint="quantize the activation, or, with powers of two as scales, the bias at the accumulator's",
+            )
+        lows = [min(max(held.type.min + offset, low), high) for offset, low, high in steps]
+        highs = [min(max(held.type.max + offset, low), high) for offset, low, high in steps]
+        low, high = int(min(lows)), int(max(highs))
+        scale = shared(value.scale)
+        target = Target(scale, 0, IntType.holding(low, high), Quantizer(low, high), scale, 0)
+        return self.requantize(value, target, tensor)
+
+    def outputs(
+        self, value: Activation, unit: tuple[Fraction, ...], shift: int, rounding: Rounding
+    ) -> tuple[int, int]:
+        """Lowest and highest integer that `value` reaches on the grid of `unit`, unclamped."""
+        if value.curves:
+            raise FirelineError("an activation function meets a Trunc", hint="quantize it")
+        rows = zip(
+            value.scale, value.offset, value.low, value.high, per_channel(unit, value.shape[0]), strict=True
+        )
+        ends = [
+            rounding.apply(Fraction(min(max(s * n + o, low), high)) / u + shift)
+            for s, o, low, high, u in rows
+            for n in self.reach(value.index)
+        ]
+        return min(ends), max(ends)
+
+    def channels(self, value: Activation, target: Target) -> list[Channel]:
+        """What each channel computes of its integer up to the rounding of `target`."""
+        units = per_channel(target.unit, value.shape[0])
+        rows = zip(value.scale, value.offset, value.low, value.high, units, strict=True)
+        return [
+            Channel(*row, target.shift, value.curves, c if value.curves else 0) for c, row in enumerate(rows)
+        ]
+
+    def requantize(self, value: Activation, target: Target, tensor: str | None) -> Activation:
+        """`value` quantized to `target`: in its own node where nothing else reads that, or as a new node.
+
+        `tensor` is the tensor of the file that holds the result, None where the file has none (one part of a concat).
+        """
+        made_by = self.nodes[value.index]
+        channels, reach = self.channels(value, target), self.reach(value.index)
+        output = Tensor(value.shape, target.type, target.scale, target.zero_point)
+        private = tensor is None or self.read_once(tensor)
+        source = tensor if same_order(value.shape, value.layout) else None
+        if isinstance(made_by, Conv2d | Add) and made_by.requantize is None and value.private:
+            if isinstance(made_by, Add):
+                made_by, solution = self._sum(made_by, channels, target.quantizer)
+            else:
+                solution = solve(channels, target.quantizer, reach, made_by.output.type)
+            self.nodes[value.index] = replace(made_by, requantize=solution.rule, output=output, source=source)
+            self.proofs[made_by.name] = solution.proof
+            return self.at(value.index, private, value.layout)
+        type = made_by.output.type
+        solution = solve(channels, target.quantizer, reach, type)
+        node: Rescale | Lookup
+        if isinstance(solution.rule, Requantize) or type.bits > TABLE_BITS:
+            name = self.name(tensor or f"{made_by.name}_rescale", "rescale")
+            node = Rescale(name, source, (value.index,), output, solution.rule)
+        else:
+            name = self.name(tensor or f"{made_by.name}_lookup", "lookup")
+            inputs = np.arange(type.min, type.max + 1)
+            rows = [stairs.at(inputs) for stairs in stairs_of(channels, target.quantizer, reach)]
+            rows = rows[:1] if len(set(channels)) == 1 else rows
+            node = Lookup(name, source, (value.index,), output, frozen_array(np.stack(rows)))
+            solution = replace(
+                solution, proof=Proof("table", len(rows), node.table.size, target.type.bits, None)
+            )
+        self.proofs[node.name] = solution.proof
+        return self.append(node, private, value.layout)
+
+    def _sum(self, node: Add, channels: Sequence[Channel], quantizer: Quantizer) -> tuple[Add, Solution]:
+        """The rule behind a sum; its operands' multipliers are made small where that is exact."""
+        a, b = (self.nodes[i].output.type for i in node.inputs)
+        found = solve_sum(channels, node.mult, (a, b), quantizer, shared_clamp(channels, quantizer))
+        if found is None:
+            return node, solve(channels, quantizer, add_range(node.mult, a, b), node.accumulator)
+        accumulator = IntType.holding(*add_range(found.mult, a, b))
+        return replace(node, mult=found.mult, accumulator=accumulator), found.solution
+
+    def concat(self, pieces: Pieces, tensor: str, one_quantizer: bool = False) -> Activation:
+        """A `Concat` node over parts of one zero point; a type that holds all of them where they differ.
+
+        Parts of unlike scales are a mistake of the network's author, quantizers that were meant to be one, unless
+        `one_quantizer` gave every channel its scale.
+        """
+        parts = [self.settle(part, tensor) for part in pieces.parts]
+        outputs = [self.tensor(part) for part in parts]
+        scales = {shared(o.scale) for o in outputs}
+        if len({o.zero_point for o in outputs}) != 1 or not (one_quantizer or len(scales) == 1):
+            described = "; ".join(
+                f"{self.nodes[part.index].name} {o.type} zero point {o.zero_point} scale {float(o.scale[0])}"
+                for part, o in zip(parts, outputs, strict=True)
+            )
+            raise FirelineError(
+                f"inputs of a concat differ in scale or zero point: {described}",
+                hint="give them one shared quantizer after the concat",
+            )
+        type = IntType.holding(min(o.type.min for o in outputs), max(o.type.max for o in outputs))
+        parts = [self._widened(part, type) for part in parts]
+        output = Tensor(pieces.shape, type, joined_scale(outputs), outputs[0].zero_point)
+        node = Concat(self.name(tensor, "concat"), tensor, tuple(part.index for part in parts), output)
+        return self.append(node, self.read_once(tensor), parts[0].layout)
+
+    def _widened(self, value: Activation, type: IntType) -> Activation:
+        """The same integers in a wider type."""
+        held = self.tensor(value)
+        if held.type == type:
+            return value
+        quantizer = Quantizer(type.min, type.max)
+        return self.requantize(
+            value, Target(held.scale, held.zero_point, type, quantizer, held.scale, held.zero_point), None
+        )
+
+    def add(self, a: Activation, b: Activation, tensor: str) -> Activation:
+        """An `Add` node, its operands aligned to the largest scale that divides both of theirs."""
+        if a.shape != b.shape or a.layout != b.layout:
+            raise FirelineError(f"operands differ in shape: {a.shape} and {b.shape}")
+        a, b = (
+            x if x.plain and min(x.scale) > 0 and len(set(x.scale)) == 1 else self.settle(x, tensor)
+            for x in (a, b)
+        )
+        scales = [shared(x.scale) for x in (a, b)]
+        if any(len(scale) != 1 for scale in scales):
+            raise FirelineError(
+                "an operand has one scale per channel", hint="quantize it per tensor before adding"
+            )
+        step = common_scale(scales[0][0], scales[1][0])
+        mult = (int(scales[0][0] / step), int(scales[1][0] / step))
+        accumulator = IntType.holding(*add_range(mult, self.tensor(a).type, self.tensor(b).type))
+        output = Tensor(a.shape, accumulator, (step,))
+        node = Add(self.name(tensor, "add"), None, (a.index, b.index), output, mult, accumulator, None)
+        offset = tuple(x + y for x, y in zip(a.offset, b.offset, strict=True))
+        return replace(self.append(node, self.read_once(tensor), a.layout), offset=offset)
+
+    def quantize_input(self, target: Target, tensor: str, layout: Layout) -> Activation:
+        """The network's input node."""
+        type, quantizer = target.type, target.quantizer
+        if quantizer != Quantizer(type.min, type.max):
+            raise FirelineError(
+                "the input quantizer has a narrow range or another rounding than ROUND",
+                hint="use the full range and ROUND on the input",
+            )
+        output = Tensor(self.onnx.shape_in(layout), type, target.scale, target.zero_point)
+        return self.append(Input("input", tensor, output), self.read_once(tensor), layout)
+
+
+def shared(scale: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
+    """One scale where all channels have the same."""
+    return scale[:1] if len(set(scale)) == 1 else scale
+
+
+def same_order(shape: tuple[int, int, int], layout: Layout) -> bool:
+    """Whether the file's tensor holds its values in the order (C, H, W)."""
+    channels, height, width = shape
+    return layout in ("chw", "flat chw") or channels == 1 or height * width == 1

@@ -1,0 +1,10 @@
+"""From the integer graph and a device to a plan: foldings, memories and stream depths.
+
+In: a `Graph` and a `Device`. Out: a `Plan`. `choice` finds the best one by an integer program over what `cycles` says
+of time and `cost` of resources; `summary` puts a plan in figures.
+"""
+
+from fireline.codegen.plan.choice import Freedom, plan_for
+from fireline.codegen.plan.foldings import Folding, Plan
+
+__all__ = ["Folding", "Freedom", "Plan", "plan_for"]

@@ -1,0 +1,111 @@
+"""Why a network does not fit a device, and what would make it fit."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+
+from fireline.codegen.plan.choice import (
+    Freedom,
+    Option,
+    choose,
+    least_overrun,
+    limits,
+    node_options,
+    shortest_interval,
+    weight_memories,
+)
+from fireline.codegen.plan.cost.memory import Resources, Storage
+from fireline.codegen.plan.devices import Device, devices
+from fireline.errors import DoesNotFitError
+from fireline.fixed import IntType, frozen_array
+from fireline.graph import Conv2d, Graph, Node
+
+UNITS = {
+    "lut": "LUT",
+    "lutram": "LUT as memory",
+    "ff": "FF",
+    "dsp": "DSP",
+    "bram18": "RAMB18",
+    "uram": "URAM",
+}
+
+
+def refusal(
+    graph: Graph, part: Device, clock_mhz: float, target_fps: float | None, freedom: Freedom
+) -> DoesNotFitError:
+    """The error for a network that does not fit `part`, or not at `target_fps` frames a second."""
+    choices, room = node_options(graph, part, freedom), limits(part)
+    slowest = max(options[-1].cycles for options in choices)
+    fastest = max(options[0].cycles for options in choices)
+    best = shortest_interval(choices, room)
+    if best is None or target_fps is None:
+        interval, wish = slowest, f"{graph.name} does not fit {part.name}"
+    else:
+        interval = int(clock_mhz * 1e6 / target_fps)
+        wish = (
+            f"{graph.name} cannot reach {target_fps:g} frames/s on {part.name} at {clock_mhz:g} MHz, "
+            f"the best is {clock_mhz * 1e6 / best:.4g}"
+        )
+    if interval < fastest:
+        slow = max(range(len(choices)), key=lambda i: choices[i][0].cycles)
+        return DoesNotFitError(
+            f"{wish}: {graph.nodes[slow].name} takes {fastest} cycles an image however it is folded",
+            hint=f"ask for at most {int(clock_mhz * 1e6 / fastest)} frames/s, or raise the clock",
+        )
+    least = least_overrun(choices, interval, room)
+    assert least is not None, "every node has an option within the interval"
+    used = Resources.sum([Resources(*option.counts) for option in least]).counts()
+    over = ", ".join(
+        f"{count} {UNITS[field.name]} where {available} are free"
+        for field, count, available in zip(fields(Resources), used, room, strict=True)
+        if count > available
+    )
+    ways = [f"weights of {bits} bits" for bits in _enough_bits(graph, part, interval, freedom)]
+    loaded = replace(freedom, loaded=True)
+    if weight_memories(part, loaded) != weight_memories(part, freedom):
+        fits = choose(node_options(graph, part, loaded), interval, room) is not None
+        ways += ["weights loaded into URAM at start (--load-weights)"] * fits
+    ways += [f"device {other.name}" for other in _enough_device(graph, part, interval, freedom)]
+    return DoesNotFitError(
+        f"{wish}: at least {over}", hint=f"would fit: {' or '.join(ways)}" if ways else None
+    )
+
+
+def _enough_bits(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[int]:
+    """The widest weights, narrower than they are, with which the network fits; none or one."""
+    widest = max(node.weight_type.bits for node in graph.nodes if isinstance(node, Conv2d))
+    fits, room = 1, limits(part)
+    low, high = 2, widest - 1
+    while low <= high:
+        bits = (low + high) // 2
+        if choose(node_options(narrowed(graph, bits), part, freedom), interval, room) is None:
+            high = bits - 1
+        else:
+            fits, low = bits, bits + 1
+    return [fits] if fits > 1 else []
+
+
+def _enough_device(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[Device]:
+    """The smallest larger device on which the network fits; none or one."""
+    options: dict[tuple[Storage, ...], list[list[Option]]] = {}
+    for other in (device for device in devices().values() if device.lut > part.lut):
+        kinds = weight_memories(other, freedom)
+        if kinds not in options:
+            options[kinds] = node_options(graph, other, freedom)
+        if choose(options[kinds], interval, limits(other)) is not None:
+            return [other]
+    return []
+
+
+def narrowed(graph: Graph, bits: int) -> Graph:
+    """The same network with weights cut to `bits` bits: what it would cost, not what it would compute."""
+    return Graph(graph.name, tuple(_narrowed_node(node, bits) for node in graph.nodes))
+
+
+def _narrowed_node(node: Node, bits: int) -> Node:
+    if not isinstance(node, Conv2d) or node.weight_type.bits <= bits:
+        return node
+    weight = np.right_shift(node.weight, node.weight_type.bits - bits)
+    return replace(node, weight=frozen_array(weight), weight_type=IntType(bits, node.weight_type.signed))

@@ -1,0 +1,62 @@
+import pytest
+
+from fireline.codegen.plan.cost.memory import (
+    Resources,
+    fifo,
+    ram,
+    ramb18,
+    rom,
+    rom_luts,
+    uram,
+)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "blocks"),
+    [
+        (512, 36, 1),
+        (512, 72, 2),
+        (1024, 18, 1),
+        (1024, 36, 2),
+        (16384, 1, 1),
+        (2048, 9, 1),
+        (1152, 128, 12),  # DESIGN: Yosys packs words and needs 11
+        (9216, 64, 36),
+        (513, 36, 2),
+    ],
+)
+def test_block_ram_is_the_best_aspect_ratio(depth: int, width: int, blocks: int) -> None:
+    assert ramb18(depth, width) == blocks
+
+
+@pytest.mark.parametrize(
+    ("depth", "luts"),
+    [(1, 0), (2, 8), (64, 8), (65, 16), (128, 16), (144, 32), (256, 32), (300, 64), (512, 64), (576, 80)],
+)
+def test_a_rom_in_logic_is_64_words_of_a_bit_in_a_lut(depth: int, luts: int) -> None:
+    assert rom_luts(depth, 8) == luts
+
+
+def test_uram_has_one_shape() -> None:
+    assert uram(1, 1) == uram(4096, 72) == 1
+    assert uram(4097, 73) == 4
+
+
+@pytest.mark.parametrize("storage", ["lut", "bram", "uram"])
+def test_a_rom_costs_only_its_own_kind(storage: str) -> None:
+    used = rom(1000, 100, storage)
+    assert [used.lut > 0, used.bram18 > 0, used.uram > 0] == [storage == s for s in ("lut", "bram", "uram")]
+
+
+def test_memories_go_where_they_are_cheap() -> None:
+    assert ram(16, 24).bram18 == 0 < ram(16, 24).lutram
+    assert ram(1792, 64).bram18 > 0 == ram(1792, 64).lut
+    assert fifo(2, 64).bram18 == fifo(226, 32).bram18 - 1 == 0
+    assert fifo(64, 16).lutram == 32
+
+
+def test_resources_add_up() -> None:
+    a, b = Resources(1, 2, 3, 4, 5, 6), Resources(lut=10, bram18=1)
+    assert a + b == Resources(11, 2, 3, 4, 6, 6)
+    assert a * 2 == Resources(2, 4, 6, 8, 10, 12)
+    assert Resources.sum([a, b, b]).bram36 == 3.5
