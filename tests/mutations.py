@@ -37,7 +37,7 @@ def simulator(old: str, new: str) -> Mutation:
 
 
 def lowering(file: str, old: str, new: str) -> Mutation:
-    proved = file in ("rounding", "staircase", "solve", "sums")
+    proved = file in ("rounding", "staircase", "solve", "sums", "curves")
     path = f"codegen/{'requantize' if proved else 'lower'}/{file}.py"
     return Mutation(path, old, new, LOWERING if proved else LOWERING[::-1])
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from fireline.codegen.design.kernels import Fifo
 from fireline.codegen.plan.cost.node import total
 from fireline.codegen.plan.cycles import initiation_interval
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Depths, Plan
 from fireline.codegen.plan.skew import squeezed_side
 from fireline.errors import DoesNotFitError
 from fireline.sim.dataflow.simulator import DeadlockError, Timing, run, simulate
-from fireline.sim.dataflow.steps import WRITE, Fifo, Network, network
+from fireline.sim.dataflow.steps import WRITE, Network, network
 
 UNBOUNDED = 1 << 40
 

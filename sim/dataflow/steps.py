@@ -1,40 +1,41 @@
 """The processes of a design step by step: in which steps each reads and writes which stream.
 
-One step is one cycle of a pipelined loop of the kernel of the same name in firmware/hls/fireline. What a step
-does is a byte: bit i reads input i, bit 4 + i writes output i.
+One step is one cycle of a pipelined loop of the kernel of the same name in firmware. What a step does is a byte: bit i
+reads input i, bit 4 + i writes output i.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import gcd, prod
+from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from fireline.codegen.design.stages import Fork, Resize, Stage, Stream, design
-from fireline.codegen.geometry.fires import Fire, is_pointwise
+from fireline.codegen.design.kernels import (
+    Average,
+    Elementwise,
+    Fifo,
+    Fork,
+    Join,
+    Kernel,
+    LineBuffer,
+    Mvu,
+    Narrow,
+    Pixels,
+    Results,
+    RunningMax,
+    Widen,
+    kernels,
+)
 from fireline.codegen.geometry.line_buffer import fill_pixels
-from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
-from fireline.graph import Add, Concat, Conv2d, GlobalAvgPool2d, Input, Lookup, MaxPool2d, Rescale, Shape
+from fireline.codegen.plan.foldings import Folding, Plan
+from fireline.graph import Conv2d, Shape
 
 Steps = npt.NDArray[np.uint8]
 
 READ, WRITE = 1, 16
 PORTS = 4  # at most, each way
-
-
-@dataclass(frozen=True)
-class Fifo:
-    """A stream; `edge` is the (node, input position) that the plan chooses its depth for, if it does.
-
-    `narrowed` says that it is in front of that input's width adapter, and wider than the stream behind the adapter.
-    """
-
-    name: str
-    depth: int
-    edge: tuple[int, int] | None = None
-    narrowed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,40 @@ class Network:
 
 def network(plan: Plan) -> Network:
     """The processes and streams of the project that is generated from `plan`."""
-    return _Builder(plan).run()
+    made = kernels(plan)
+    return Network(tuple(map(_process, made.kernels)), made.fifos)
+
+
+def _process(kernel: Kernel) -> Process:
+    assert max(len(kernel.inputs), len(kernel.outputs)) <= PORTS, "a step is a byte"
+    return Process(kernel.name, kernel.node, steps(kernel), kernel.inputs, kernel.outputs)
+
+
+def steps(kernel: Kernel) -> Steps:
+    """What `kernel` does with an image."""
+    match kernel.operation:
+        case Pixels(tokens):
+            return np.full(tokens, WRITE, np.uint8)
+        case Results(tokens, lanes):
+            return narrow(tokens, lanes) & np.uint8(READ)
+        case Fork(tokens):
+            return copy(tokens, 1, len(kernel.outputs))
+        case Widen(tokens, ratio):
+            return widen(tokens, ratio)
+        case Narrow(tokens, ratio):
+            return narrow(tokens, ratio)
+        case LineBuffer(node, source, folding):
+            return line_buffer(node, source, folding)
+        case Mvu(node, folding):
+            return mvu(node, folding)
+        case RunningMax(outer, before, length, after, inner, size, stride):
+            return running_max(outer, before, length, after, inner, size, stride)
+        case Average(pixels, folds):
+            return globalavgpool2d(pixels, folds)
+        case Join(pixels, counts):
+            return concat(pixels, counts)
+        case Elementwise(_, tokens):
+            return copy(tokens, len(kernel.inputs))
 
 
 def copy(tokens: int, inputs: int = 1, outputs: int = 1) -> Steps:
@@ -139,133 +173,3 @@ def globalavgpool2d(pixels: int, folds: int) -> Steps:
     steps = np.full((pixels, folds), READ, dtype=np.uint8)
     steps[-1] |= WRITE
     return steps.ravel()
-
-
-class _Builder:
-    def __init__(self, plan: Plan) -> None:
-        self.plan, self.nodes = plan, plan.graph.nodes
-        self.processes: list[Process] = []
-        self.fifos: list[Fifo] = []
-        self.places: dict[str, int] = {}  # of the streams of the design, by name
-        self.narrowed: dict[int, int] = {}  # the stream in front of an adapter, by that behind it
-
-    def run(self) -> Network:
-        made = design(self.plan)
-        self._stream(made.first)
-        tokens = prod(self.nodes[0].output.shape) // made.first.lanes
-        self._add("input", 0, np.full(tokens, WRITE, np.uint8), [], [self.places[made.first.name]])
-        for process in made.processes:
-            match process:
-                case Fork():
-                    self._fork(process)
-                case Resize(source, output, values):
-                    before, place = self.places[source.name], self._stream(output)
-                    self._resize(output.name, values, source.lanes, output.lanes, before, place)
-                    if source.lanes > output.lanes:
-                        self.narrowed[place] = before
-                case Stage():
-                    self._stage(process)
-        values = prod(self.nodes[-1].output.shape)
-        steps = narrow(values // made.last.lanes, made.last.lanes) & np.uint8(READ)
-        self._add("output", len(self.nodes) - 1, steps, [self.places[made.last.name]], [])
-        return Network(tuple(self.processes), tuple(self.fifos))
-
-    def _fifo(self, name: str, depth: int = DEFAULT_DEPTH, edge: tuple[int, int] | None = None) -> int:
-        self.fifos.append(Fifo(name, depth, edge))
-        return len(self.fifos) - 1
-
-    def _stream(self, stream: Stream) -> int:
-        self.places[stream.name] = self._fifo(stream.name, stream.depth)
-        return self.places[stream.name]
-
-    def _add(self, name: str, node: int | None, steps: Steps, inputs: list[int], outputs: list[int]) -> None:
-        assert max(len(inputs), len(outputs)) <= PORTS, "a step is a byte"
-        self.processes.append(Process(name, node, steps, tuple(inputs), tuple(outputs)))
-
-    def _fork(self, fork: Fork) -> None:
-        outputs = [self._stream(stream) for stream in fork.outputs]
-        steps = copy(fork.tokens, 1, len(outputs))
-        self._add(f"{fork.source.name}.fork", None, steps, [self.places[fork.source.name]], outputs)
-
-    def _resize(self, name: str, values: int, before: int, after: int, source: int, output: int) -> None:
-        wide = before // gcd(before, after) * after
-        if wide == after:
-            self._add(f"{name}.resize", None, widen(values // before, after // before), [source], [output])
-        elif wide == before:
-            self._add(f"{name}.resize", None, narrow(values // before, before // after), [source], [output])
-        else:
-            between = self._fifo(f"{name}.common")
-            self._resize(f"{name}.widen", values, before, wide, source, between)
-            self._resize(f"{name}.narrow", values, wide, after, between, output)
-
-    def _stage(self, stage: Stage) -> None:
-        inputs = [self.places[stream.name] for stream in stage.inputs]
-        for position, place in enumerate(inputs):
-            edge = stage.nodes[0], position
-            self.fifos[place] = replace(self.fifos[place], edge=edge)
-            if place in self.narrowed:
-                before = self.narrowed[place]
-                self.fifos[before] = replace(self.fifos[before], edge=edge, narrowed=True)
-        if stage.fire:
-            self._fire(stage.fire, inputs[0], self._stream(stage.output))
-        else:
-            self._node(stage.nodes[0], inputs, self._stream(stage.output))
-
-    def _node(self, index: int, inputs: list[int], output: int) -> None:
-        node, folding = self.nodes[index], self.plan.foldings[index]
-        shapes = [self.nodes[i].output.shape for i in node.inputs]
-        match node:
-            case Conv2d():
-                self._conv2d(index, node, inputs[0], output)
-                return
-            case MaxPool2d():
-                self._maxpool2d(index, node, inputs[0], output)
-                return
-            case GlobalAvgPool2d():
-                steps = globalavgpool2d(prod(shapes[0][1:]), shapes[0][0] // folding.pe)
-            case Concat():
-                steps = concat(prod(node.output.shape[1:]), tuple(shape[0] // folding.pe for shape in shapes))
-            case Add() | Rescale() | Lookup():
-                steps = copy(prod(node.output.shape) // folding.pe, len(inputs))
-            case Input():
-                raise AssertionError("the input is where the pixels come from")
-        self._add(node.name, index, steps, inputs, [output])
-
-    def _conv2d(self, index: int, node: Conv2d, source: int, output: int) -> None:
-        folding = self.plan.foldings[index]
-        if not is_pointwise(node):
-            windows = self._fifo(f"{node.name}.windows")
-            steps = line_buffer(node, self.nodes[node.inputs[0]].output.shape, folding)
-            self._add(f"{node.name}.line_buffer", index, steps, [source], [windows])
-            source = windows
-        self._add(f"{node.name}.mvu", index, mvu(node, folding), [source], [output])
-
-    def _maxpool2d(self, index: int, node: MaxPool2d, source: int, output: int) -> None:
-        channels, height, width = self.nodes[node.inputs[0]].output.shape
-        folds, columns = channels // self.plan.foldings[index].pe, node.output.shape[2]
-        (kh, kw), (sh, sw), (top, left, bottom, right) = node.kernel, node.stride, node.padding
-        rows = self._fifo(f"{node.name}.rows")
-        along = running_max(height, left, width, right, folds, kw, sw)
-        down = running_max(1, top, height, bottom, columns * folds, kh, sh)
-        self._add(f"{node.name}.along", index, along, [source], [rows])
-        self._add(f"{node.name}.down", index, down, [rows], [output])
-
-    def _fire(self, fire: Fire, source: int, output: int) -> None:
-        squeeze, pe = self.nodes[fire.squeeze], self.plan.foldings[fire.squeeze].pe
-        values, lanes = prod(squeeze.output.shape), self.plan.foldings[fire.concat].pe
-        squeezed = self._fifo(squeeze.name)
-        self._node(fire.squeeze, [source], squeezed)
-        expands = (fire.expand1x1, fire.expand3x3)
-        copies = [self._fifo(f"{self.nodes[e].name}.in") for e in expands]
-        self._add(f"{squeeze.name}.fork", None, copy(values // pe, 1, 2), [squeezed], copies)
-        joined = []
-        for position, (expand, before) in enumerate(zip(expands, copies, strict=True)):
-            node, folding = self.nodes[expand], self.plan.foldings[expand]
-            resized = self._fifo(f"{node.name}.resized", self.plan.depth(expand, 0), (expand, 0))
-            self._resize(f"{node.name}.resized", values, pe, folding.simd, before, resized)
-            expanded = self._fifo(node.name)
-            self._node(expand, [resized], expanded)
-            depth = self.plan.depth(fire.concat, position)
-            joined.append(self._fifo(f"{node.name}.out", depth, (fire.concat, position)))
-            self._resize(f"{node.name}.out", prod(node.output.shape), folding.pe, lanes, expanded, joined[-1])
-        self._node(fire.concat, joined, output)

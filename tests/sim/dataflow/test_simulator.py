@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from fireline.codegen.design.kernels import Fifo
 from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.plan.choice import foldings, plan_for
 from fireline.codegen.plan.cycles import conv2d_cycles, initiation_interval, window_words
@@ -19,7 +20,7 @@ from fireline.codegen.plan.skew import stream_depths
 from fireline.graph import Conv2d, Graph
 from fireline.sim.dataflow.depths import best_depths, fitted, minimum_depth, timing_of
 from fireline.sim.dataflow.simulator import DeadlockError, run, simulate, trace
-from fireline.sim.dataflow.steps import READ, WRITE, Fifo, Network, Process, line_buffer, mvu, network
+from fireline.sim.dataflow.steps import READ, WRITE, Network, Process, line_buffer, mvu, network
 from tests.codegen.networks import cifar_e4, squeezenet1_1
 from tests.codegen.networks import network as network_of
 from tests.graphs import Builder, fire_network
@@ -141,7 +142,7 @@ def convolution_interval(graph: Graph, node: Conv2d, folding: Folding) -> int:
         Process("output", 1, results, (2,), ()),
     )
     depths = {"pixels": 2 * len(pixels), "windows": DEFAULT_DEPTH, "results": DEFAULT_DEPTH}
-    fifos = tuple(Fifo(name, depth) for name, depth in depths.items())
+    fifos = tuple(Fifo(name, node.output.type, 1, depth) for name, depth in depths.items())
     return run(Network(processes, fifos), 3).interval
 
 

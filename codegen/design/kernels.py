@@ -1,0 +1,340 @@
+"""A design kernel by kernel: what runs side by side, and every FIFO between, those inside Fire modules and pools too.
+
+Each process is one pipelined loop, in C++ a function of firmware/hls and in SystemVerilog an instance of a module of
+firmware/rtl; its `operation` says which, with all that its schedule depends on. `fireline.sim.dataflow` gives each
+operation its steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import gcd, prod
+
+from fireline.codegen.design import stages
+from fireline.codegen.design.stages import Resize, Stage, Stream, design
+from fireline.codegen.geometry.fires import Fire, is_pointwise
+from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
+from fireline.fixed import IntType
+from fireline.graph import (
+    Add,
+    Concat,
+    Conv2d,
+    GlobalAvgPool2d,
+    Input,
+    Lookup,
+    MaxPool2d,
+    Node,
+    Rescale,
+    Shape,
+)
+
+
+@dataclass(frozen=True)
+class Fifo:
+    """A stream of tokens: `lanes` values of `type` each, lane 0 in the low bits, `depth` of them at most.
+
+    `tensor` is the node whose output it carries, if this is where that output first appears. `edge` is the (node, input
+    position) that the plan chooses its depth for, if it does; `narrowed` says that it is in front of that input's width
+    adapter, and wider than the stream behind the adapter.
+    """
+
+    name: str
+    type: IntType
+    lanes: int
+    depth: int = DEFAULT_DEPTH
+    tensor: int | None = None
+    edge: tuple[int, int] | None = None
+    narrowed: bool = False
+
+    @property
+    def bits(self) -> int:
+        """Width of a token."""
+        return self.lanes * self.type.bits
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Where the image comes in: `tokens` of an image."""
+
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the results leave, one value after the other: `tokens` of an image with `lanes` values each."""
+
+    tokens: int
+    lanes: int
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A copy of each of `tokens` for every output."""
+
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Widen:
+    """`ratio` of `tokens` become one."""
+
+    tokens: int
+    ratio: int
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """One of `tokens` becomes `ratio`."""
+
+    tokens: int
+    ratio: int
+
+
+@dataclass(frozen=True)
+class LineBuffer:
+    """The windows of a convolution over an input of shape `source`, word by word."""
+
+    node: Conv2d
+    source: Shape
+    folding: Folding
+
+
+@dataclass(frozen=True)
+class Mvu:
+    """The matrix-vector unit of a convolution, with its requantizer; reads windows, or pixels where it is pointwise."""
+
+    node: Conv2d
+    folding: Folding
+
+
+@dataclass(frozen=True)
+class RunningMax:
+    """One pass of a max pool: windows of `kernel` positions every `stride` along padded lines of `length`.
+
+    There are `outer` lines one after the other, and each position has `inner` tokens.
+    """
+
+    outer: int
+    before: int
+    length: int
+    after: int
+    inner: int
+    kernel: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Average:
+    """The sum over all pixels, of `folds` tokens each."""
+
+    pixels: int
+    folds: int
+
+
+@dataclass(frozen=True)
+class Join:
+    """A concatenation: each pixel takes `folds[i]` tokens from input i, one input after the other."""
+
+    pixels: int
+    folds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """One of `tokens` from each input becomes one: an addition, a requantizer on its own, or a table."""
+
+    node: Add | Rescale | Lookup
+    tokens: int
+
+
+Operation = (
+    Pixels | Results | Fork | Widen | Narrow | LineBuffer | Mvu | RunningMax | Average | Join | Elementwise
+)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A process: `operation` from FIFOs to FIFOs, by their places in the list; `node` is its place in the graph."""
+
+    name: str
+    node: int | None
+    operation: Operation
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """All of a plan; the first kernel brings the pixels, the last takes the results."""
+
+    plan: Plan
+    kernels: tuple[Kernel, ...]
+    fifos: tuple[Fifo, ...]
+
+
+def kernels(plan: Plan) -> Kernels:
+    """The processes and FIFOs of the project that is generated from `plan`."""
+    return _Builder(plan).run()
+
+
+class _Builder:
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.nodes = plan, plan.graph.nodes
+        self.kernels: list[Kernel] = []
+        self.fifos: list[Fifo] = []
+        self.places: dict[str, int] = {}  # of the streams of the design, by name
+        self.narrowed: dict[int, int] = {}  # the stream in front of an adapter, by that behind it
+        self.tensors = {node.name: index for index, node in enumerate(self.nodes)}
+
+    def run(self) -> Kernels:
+        made = design(self.plan)
+        self._stream(made.first)
+        tokens = prod(self.nodes[0].output.shape) // made.first.lanes
+        self._add("input", 0, Pixels(tokens), [], [self.places[made.first.name]])
+        for process in made.processes:
+            match process:
+                case stages.Fork():
+                    self._fork(process)
+                case Resize(source, output, values):
+                    before, place = self.places[source.name], self._stream(output)
+                    self._resize(output.name, values, before, place)
+                    if source.lanes > output.lanes:
+                        self.narrowed[place] = before
+                case Stage():
+                    self._stage(process)
+        values = prod(self.nodes[-1].output.shape)
+        results = Results(values // made.last.lanes, made.last.lanes)
+        self._add("output", len(self.nodes) - 1, results, [self.places[made.last.name]], [])
+        return Kernels(self.plan, tuple(self.kernels), tuple(self.fifos))
+
+    def _fifo(self, fifo: Fifo) -> int:
+        self.fifos.append(fifo)
+        return len(self.fifos) - 1
+
+    def _stream(self, stream: Stream) -> int:
+        tensor = self.tensors[stream.node] if stream.node else None
+        self.places[stream.name] = self._fifo(
+            Fifo(stream.name, stream.type, stream.lanes, stream.depth, tensor)
+        )
+        return self.places[stream.name]
+
+    def _add(
+        self, name: str, node: int | None, operation: Operation, inputs: list[int], outputs: list[int]
+    ) -> None:
+        self.kernels.append(Kernel(name, node, operation, tuple(inputs), tuple(outputs)))
+
+    def _fork(self, fork: stages.Fork) -> None:
+        outputs = [self._stream(stream) for stream in fork.outputs]
+        source = self.places[fork.source.name]
+        self._add(f"{fork.source.name}.fork", None, Fork(fork.tokens), [source], outputs)
+
+    def _resize(self, name: str, values: int, source: int, output: int) -> None:
+        before, after = self.fifos[source].lanes, self.fifos[output].lanes
+        wide = before // gcd(before, after) * after
+        if wide == after:
+            widen = Widen(values // before, after // before)
+            self._add(f"{name}.resize", None, widen, [source], [output])
+        elif wide == before:
+            narrow = Narrow(values // before, before // after)
+            self._add(f"{name}.resize", None, narrow, [source], [output])
+        else:
+            between = self._fifo(Fifo(f"{name}.common", self.fifos[source].type, wide))
+            self._resize(f"{name}.widen", values, source, between)
+            self._resize(f"{name}.narrow", values, between, output)
+
+    def _stage(self, stage: Stage) -> None:
+        inputs = [self.places[stream.name] for stream in stage.inputs]
+        for position, place in enumerate(inputs):
+            edge = stage.nodes[0], position
+            self.fifos[place] = replace(self.fifos[place], edge=edge)
+            if place in self.narrowed:
+                before = self.narrowed[place]
+                self.fifos[before] = replace(self.fifos[before], edge=edge, narrowed=True)
+        if stage.fire:
+            self._fire(stage.fire, inputs[0], self._stream(stage.output))
+        else:
+            self._node(stage.nodes[0], inputs, self._stream(stage.output))
+
+    def _node(self, index: int, inputs: list[int], output: int) -> None:
+        node, folding = self.nodes[index], self.plan.foldings[index]
+        shapes = [self.nodes[i].output.shape for i in node.inputs]
+        operation: Operation
+        match node:
+            case Conv2d():
+                self._conv2d(index, node, inputs[0], output)
+                return
+            case MaxPool2d():
+                self._maxpool2d(index, node, inputs[0], output)
+                return
+            case GlobalAvgPool2d():
+                operation = Average(prod(shapes[0][1:]), shapes[0][0] // folding.pe)
+            case Concat():
+                folds = tuple(shape[0] // folding.pe for shape in shapes)
+                operation = Join(prod(node.output.shape[1:]), folds)
+            case Add() | Rescale() | Lookup():
+                operation = Elementwise(node, prod(node.output.shape) // folding.pe)
+            case Input():
+                raise AssertionError("the input is where the pixels come from")
+        self._add(node.name, index, operation, inputs, [output])
+
+    def _conv2d(self, index: int, node: Conv2d, source: int, output: int) -> None:
+        folding = self.plan.foldings[index]
+        if not is_pointwise(node):
+            before = self.nodes[node.inputs[0]].output
+            windows = self._fifo(Fifo(f"{node.name}.windows", before.type, folding.simd * folding.rows))
+            operation = LineBuffer(node, before.shape, folding)
+            self._add(f"{node.name}.line_buffer", index, operation, [source], [windows])
+            source = windows
+        self._add(f"{node.name}.mvu", index, Mvu(node, folding), [source], [output])
+
+    def _maxpool2d(self, index: int, node: MaxPool2d, source: int, output: int) -> None:
+        channels, height, width = self.nodes[node.inputs[0]].output.shape
+        lanes, columns = self.plan.foldings[index].pe, node.output.shape[2]
+        folds = channels // lanes
+        (kh, kw), (sh, sw), (top, left, bottom, right) = node.kernel, node.stride, node.padding
+        rows = self._fifo(Fifo(f"{node.name}.rows", node.output.type, lanes))
+        along = RunningMax(height, left, width, right, folds, kw, sw)
+        down = RunningMax(1, top, height, bottom, columns * folds, kh, sh)
+        self._add(f"{node.name}.along", index, along, [source], [rows])
+        self._add(f"{node.name}.down", index, down, [rows], [output])
+
+    def _fire(self, fire: Fire, source: int, output: int) -> None:
+        squeeze, lanes = self.nodes[fire.squeeze], self.plan.foldings[fire.concat].pe
+        squeezed = self._tensor(fire.squeeze, squeeze)
+        self._node(fire.squeeze, [source], squeezed)
+        values, pe = prod(squeeze.output.shape), self.fifos[squeezed].lanes
+        expands = (fire.expand1x1, fire.expand3x3)
+        copies = [self._fifo(Fifo(f"{self.nodes[e].name}.in", squeeze.output.type, pe)) for e in expands]
+        self._add(f"{squeeze.name}.fork", None, Fork(values // pe), [squeezed], copies)
+        joined = []
+        for position, (expand, before) in enumerate(zip(expands, copies, strict=True)):
+            node, simd = self.nodes[expand], self.plan.foldings[expand].simd
+            resized = self._fifo(
+                Fifo(
+                    f"{node.name}.resized",
+                    squeeze.output.type,
+                    simd,
+                    self.plan.depth(expand, 0),
+                    edge=(expand, 0),
+                )
+            )
+            self._resize(f"{node.name}.resized", values, before, resized)
+            expanded = self._tensor(expand, node)
+            self._node(expand, [resized], expanded)
+            joined.append(
+                self._fifo(
+                    Fifo(
+                        f"{node.name}.out",
+                        node.output.type,
+                        lanes,
+                        self.plan.depth(fire.concat, position),
+                        edge=(fire.concat, position),
+                    )
+                )
+            )
+            self._resize(f"{node.name}.out", prod(node.output.shape), expanded, joined[-1])
+        self._node(fire.concat, joined, output)
+
+    def _tensor(self, index: int, node: Node) -> int:
+        """The FIFO behind a node inside a Fire module."""
+        return self._fifo(Fifo(node.name, node.output.type, self.plan.foldings[index].pe, tensor=index))
