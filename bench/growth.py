@@ -22,10 +22,9 @@ from bench.compiler import compile_project
 from bench.measure import Result, alone, cost, finish, one_thread
 from bench.networks import SERIES, grown, quantized, random_images
 from fireline.codegen.hls.project import write_project
-from fireline.codegen.plan.choice import plan_for
 from fireline.model.count import counts
 from fireline.sim import csim
-from fireline.sim.dataflow.depths import best_depths
+from fireline.sim.dataflow.planning import best_plan
 from fireline.sim.integer import quantize, simulate
 
 LARGE = "xcu250"  # holds the largest of them
@@ -48,7 +47,7 @@ def measure(expand: int) -> Row:
         row["lower"] = cost(lambda: graphs.append(fireline.lower(folder / "model.onnx"))).cpu
         graph = graphs[0]
         plans = []
-        row["plan"] = cost(lambda: plans.append(best_depths(plan_for(graph, LARGE)))).cpu
+        row["plan"] = cost(lambda: plans.append(best_plan(graph, LARGE))).cpu
         row["write"] = cost(lambda: write_project(plans[0], folder / "project")).cpu
         spent, row["compiler bytes"] = compile_project(folder / "project")
         row["compile"] = spent.cpu

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 
-from fireline.codegen.plan.choice import DEFAULT, Freedom, limits, node_options, plan_for, shortest_interval
+from fireline.codegen.plan.choice import DEFAULT, Freedom, limits, node_options, shortest_interval
 from fireline.codegen.plan.cycles import initiation_interval
 from fireline.codegen.plan.devices import devices
 from fireline.model.presets import PRESETS
-from fireline.sim.dataflow.depths import best_depths, check_fits, timing_of
+from fireline.sim.dataflow.depths import check_fits, timing_of
+from fireline.sim.dataflow.planning import best_plan
 from tests.codegen.networks import network
 
 
@@ -29,7 +30,7 @@ def main(names: list[str]) -> None:
                 freedom = next(fitting, None)
                 if freedom is None:
                     continue
-                plan = best_depths(plan_for(graph, part.name, freedom=freedom))
+                plan = best_plan(graph, part.name, freedom=freedom)
                 check_fits(plan)
                 row = f"{name} {bits} bits {part.name}{' loaded' if plan.loaded else ''}"
                 if timing := timing_of(plan):

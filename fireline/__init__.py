@@ -62,11 +62,10 @@ def generate(
     from pathlib import Path
 
     from fireline.codegen.hls.project import write_project
-    from fireline.codegen.plan.choice import Freedom, plan_for
-    from fireline.sim.dataflow.depths import best_depths
+    from fireline.codegen.plan.choice import Freedom
+    from fireline.sim.dataflow.planning import best_plan
 
-    freedom = Freedom(loaded=load_weights)
-    plan = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
+    plan = best_plan(graph, device, clock_mhz, target_fps, Freedom(loaded=load_weights))
     write_project(plan, Path(out), images=images, force=force)
     return plan
 

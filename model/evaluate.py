@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from fireline.model.data import ImageSet
+from fireline.ranking import ranks
 
 Logits = npt.NDArray[np.float32]
 
@@ -32,6 +33,5 @@ def logits(network: nn.Module, data: ImageSet, batch: int = 25) -> Logits:
 
 def accuracy(scores: npt.NDArray[np.generic], labels: npt.NDArray[np.int64]) -> Accuracy:
     """Accuracy of `(N, classes)` scores; of equal scores the lower class comes first."""
-    order = np.argsort(-np.asarray(scores, dtype=np.float64), axis=1, kind="stable")[:, :5]
-    hits = order == labels[:, None]
-    return Accuracy(float(hits[:, 0].mean()), float(hits.any(axis=1).mean()))
+    places = ranks(scores, labels)
+    return Accuracy(float((places == 0).mean()), float((places < 5).mean()))

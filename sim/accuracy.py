@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fireline.errors import FirelineError
 from fireline.graph import Graph
+from fireline.ranking import ranks
 
 Classes = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.floating] | npt.NDArray[np.integer]  # (N, classes), higher is likelier
@@ -89,10 +90,7 @@ def engine_accuracy(engine: str, scores: Scores, labels: Classes) -> EngineAccur
         )
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (labels, predictions(scores)), 1)
-    own = scores[np.arange(images), labels][:, None]
-    # The order of a stable sort: of equal scores the lower class comes first.
-    before = (scores > own) | ((scores == own) & (np.arange(classes) < labels[:, None]))
-    return EngineAccuracy(engine, confusion, int((before.sum(axis=1) < 5).sum()))
+    return EngineAccuracy(engine, confusion, int((ranks(scores, labels) < 5).sum()))
 
 
 def agreement(a: Scores, b: Scores) -> Agreement:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
@@ -22,6 +21,7 @@ from fireline.errors import FirelineError, MismatchError
 from fireline.fixed import IntType
 from fireline.graph import Graph
 from fireline.progress import progress
+from fireline.sim import compiler
 from fireline.sim.dataflow.simulator import DeadlockError
 from fireline.sim.integer import quantize
 
@@ -110,9 +110,9 @@ def build(project: Path, flags: str = "", jobs: int | None = None, folder: str =
         advance(begun)
 
     with progress("compile", sources) as advance:
-        status, output = _run(command, watch=watch)
+        status, output = compiler.run(command, watch=watch)
     if status:
-        raise FirelineError(_first_error(output), node=str(project), hint=_way_out(output))
+        raise FirelineError(compiler.first_error(output), node=str(project), hint=compiler.way_out(output))
     return Build(project / folder / "csim", time.monotonic() - start)
 
 
@@ -159,7 +159,7 @@ def bounded(project: Path, depths: Mapping[str, int] | None = None, every_stream
 
 def _self_check(project: Path, executable: Path, arguments: list[str]) -> list[str]:
     """What a test bench prints, by line."""
-    status, output = _run([str(executable.resolve()), *arguments], cwd=project)
+    status, output = compiler.run([str(executable.resolve()), *arguments], cwd=project)
     lines = output.strip().splitlines() or ["the test bench says nothing"]
     if status == MISMATCH:
         raise MismatchError(lines[0])
@@ -228,7 +228,7 @@ def _share(
         inputs, outputs = Path(name) / "inputs", Path(name) / "outputs"
         inputs.write_bytes(first.encode(integers))
         executable = str((build / "csim").resolve())
-        status, output = _run([executable, *options, "--run", str(inputs), str(outputs)])
+        status, output = compiler.run([executable, *options, "--run", str(inputs), str(outputs)])
         if status:
             raise FirelineError(
                 output.strip().splitlines()[0] if output.strip() else f"exit {status}", node=str(build)
@@ -260,58 +260,6 @@ def check_project(project: Path, graph: Graph) -> None:
 def processors() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _run(
-    command: list[str], cwd: Path | None = None, watch: Callable[[str], None] = lambda line: None
-) -> tuple[int, str]:
-    """Exit status and all output; `watch` gets every line when it comes."""
-    lines = []
-    try:
-        with subprocess.Popen(
-            command,
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C"},
-            text=True,
-            errors="replace",
-        ) as process:
-            assert process.stdout
-            for line in process.stdout:
-                lines.append(line)
-                watch(line)
-    except FileNotFoundError:
-        name = Path(command[0]).name
-        raise FirelineError(f"{name} is not there", hint=f"install {name}, or build the project") from None
-    except OSError as error:
-        raise FirelineError(f"cannot be run: {error.strerror}", node=command[0]) from None
-    return process.returncode, "".join(lines)
-
-
-_MEMORY = r"out of memory|Cannot allocate memory|virtual memory exhausted|[Kk]illed"
-_SPACE = r"No space left on device|Read-only file system|Permission denied"
-
-
-def _way_out(output: str) -> str:
-    """What to do about a compilation that failed."""
-    if re.search(_MEMORY, output):
-        return "the compiler needs more memory: close other programs, or build in the project with make -j1"
-    if re.search(_SPACE, output):
-        return "make room or another place for the project, or for temporary files with TMPDIR"
-    if re.search(r"\.(cpp|h):\d+:\d+: error: ", output):
-        return "was the project changed? `fireline generate` makes it anew"
-    return "is g++ installed and does it work?"
-
-
-def _first_error(output: str) -> str:
-    """What was wrong first: with memory or the disk, in the source, with a compiler that is not there."""
-    lines = output.splitlines()
-    for pattern in (_MEMORY, _SPACE, r"\berror: ", r"No such file|not found", r"\bError \d"):
-        found = [line for line in lines if re.search(pattern, line)]
-        if found:
-            return found[0]
-    return (lines or ["make failed"])[-1]
 
 
 def _comma(shape: tuple[int, ...]) -> str:

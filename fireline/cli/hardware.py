@@ -115,14 +115,13 @@ def plan(
 
     MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
     """
-    from fireline.cli.results import figures_of
-    from fireline.codegen.plan.choice import Freedom, plan_for
+    from fireline.codegen.plan.choice import Freedom
     from fireline.errors import FirelineError
     from fireline.files import write_whole
-    from fireline.sim.dataflow.depths import best_depths
+    from fireline.sim.dataflow.planning import best_plan, figures_of
 
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
-    made = best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
+    made = best_plan(graph, device, clock_mhz, target_fps, freedom)
     result = figures_of(made)
     if timeline and not result.simulated:
         raise FirelineError(
@@ -211,9 +210,10 @@ def generate(
     MODEL is a run folder or a QONNX file. `make -C PROJECT csim` then builds and runs the self-checking test bench.
     """
     import fireline
-    from fireline.cli.results import figures_of, save_hardware
+    from fireline.cli.results import save_hardware
     from fireline.errors import FirelineError
     from fireline.model.download import cache
+    from fireline.sim.dataflow.planning import figures_of
     from fireline.sim.verify import load_images
 
     if out is None:

@@ -24,6 +24,8 @@ def save_hardware(
     run: Path, plan: Plan, device: str, clock_mhz: float | None, target_fps: float | None
 ) -> Summary:
     """Keep what the run's project was planned for, and the plan's totals, which are returned."""
+    from fireline.sim.dataflow.planning import figures_of
+
     figures = figures_of(plan)
     content = {
         "options": {"device": device, "clock_mhz": clock_mhz, "target_fps": target_fps},
@@ -37,15 +39,6 @@ def save_hardware(
     }
     write_whole(run / HARDWARE, json.dumps(content, indent=2) + "\n")
     return figures
-
-
-def figures_of(plan: Plan) -> Summary:
-    """A plan in figures, its interval and latency simulated unless that takes long."""
-    from fireline.codegen.plan.summary import summary
-    from fireline.sim.dataflow.depths import timing_of
-
-    timing = timing_of(plan)
-    return summary(plan, (timing.latency, timing.interval) if timing else None)
 
 
 def load_plan(run: Path, graph: Graph) -> Plan:

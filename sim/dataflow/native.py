@@ -5,16 +5,17 @@ from __future__ import annotations
 import ctypes
 import os
 import shlex
-import subprocess
 import tempfile
 from functools import cache
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from fireline.errors import FirelineError
+from fireline.sim.compiler import first_error, run
 
 FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC")
+WAY_OUT = "install g++ or name another compiler in CXX, and in TMPDIR a folder whose programs may run"
 
 
 @cache
@@ -35,31 +36,27 @@ def dataflow() -> Any:
         raise FirelineError(
             f"the simulator cannot be compiled: {error}",
             node=compiler,
-            hint="install g++ or name another compiler in CXX, and in TMPDIR a folder whose programs may run",
+            hint=WAY_OUT,
         ) from None
     function.restype = ctypes.c_bool
     return function
 
 
 def _compile(compiler: str, library: Path) -> None:
-    source = files("fireline.sim.dataflow") / "loop.cpp"
-    try:
-        command = [*shlex.split(compiler), *FLAGS, "-x", "c++", "-", "-o", str(library)]
-    except ValueError as error:
-        raise FirelineError(f"CXX is no command: {error}", node=compiler) from None
-    done = subprocess.run(
-        command,
-        input=source.read_bytes(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "LC_ALL": "C"},
-        check=False,
-    )
-    if done.returncode:
-        lines = done.stdout.decode(errors="replace").splitlines() or [f"exit status {done.returncode}"]
-        reason = next((line for line in lines if "error" in line), lines[0])
+    with as_file(files(__package__) / "loop.cpp") as source:
+        try:
+            command = [*shlex.split(compiler), *FLAGS, str(source), "-o", str(library)]
+        except ValueError as error:
+            raise FirelineError(f"CXX is no command: {error}", node=compiler) from None
+        try:
+            status, output = run(command)
+        except FirelineError as error:
+            raise FirelineError(
+                f"the simulator cannot be compiled: {error.message}", node=compiler, hint=WAY_OUT
+            ) from None
+    if status:
         raise FirelineError(
-            f"the C++ compiler fails: {reason}",
+            f"the C++ compiler fails: {first_error(output)}",
             node=compiler,
             hint="does it compile other programs? is there room in TMPDIR?",
         )

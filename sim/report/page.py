@@ -14,11 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fireline.codegen.plan.foldings import Plan
-from fireline.codegen.plan.summary import summary
 from fireline.codegen.requantize.solve import Proof
 from fireline.files import write_whole
 from fireline.graph import Graph
 from fireline.sim.accuracy import Agreement, EngineAccuracy
+from fireline.sim.dataflow.planning import figures
 from fireline.sim.dataflow.simulator import Timing
 from fireline.sim.report import accuracy, hardware, ranges, verdict
 from fireline.sim.report.accuracy import Disagreement
@@ -65,9 +65,8 @@ def write_report(path: Path, report: Report) -> None:
 def render(report: Report) -> str:
     """The page; the same report gives the same text."""
     graph, plan = report.graph, report.plan
-    simulated = (report.timing.latency, report.timing.interval) if report.timing else None
-    figures = summary(plan, simulated) if plan else None
-    resources = hardware.resource_bars(plan, figures) if plan and figures else []
+    summary = figures(plan, report.timing) if plan else None
+    resources = hardware.resource_bars(plan, summary) if plan and summary else []
     firmware = report.engines[-1] if report.engines else None
     script = _asset("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -84,7 +83,7 @@ def render(report: Report) -> str:
             checks=verdict.checks(report.verification) if report.verification else [],
             tiles=verdict.tiles(
                 graph,
-                figures,
+                summary,
                 report.timing,
                 resources,
                 report.floating,
@@ -99,13 +98,13 @@ def render(report: Report) -> str:
             pairs=accuracy.pairs(firmware.confusion, report.classes) if firmware else [],
             agreement=report.agreement,
             pictures=accuracy.pictures(report.disagreements, report.classes),
-            summary=figures,
+            summary=summary,
             resources=resources,
-            pipeline=pipeline(graph, figures),
-            layers=hardware.layers(graph, figures),
+            pipeline=pipeline(graph, summary),
+            layers=hardware.layers(graph, summary),
             timeline=timeline(graph, report.timing) if report.timing else None,
-            memories=hardware.layer_memories(figures) if figures else [],
-            memory_map=memory_map(figures) if figures else None,
+            memories=hardware.layer_memories(summary) if summary else [],
+            memory_map=memory_map(summary) if summary else None,
             roles=hardware.ROLE_NAMES,
             noises=ranges.noises(graph, report.statistics),
             activations=ranges.activations(graph, report.statistics),

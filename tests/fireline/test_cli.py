@@ -13,10 +13,9 @@ import pytest
 from fireline.cli import main
 from fireline.cli.results import load_plan, save_hardware
 from fireline.codegen.lower.network import lower
-from fireline.codegen.plan.choice import plan_for
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d
-from fireline.sim.dataflow.depths import best_depths
+from fireline.sim.dataflow.planning import best_plan
 from tests.graphs import Builder, fire_network
 from tests.qonnx_models import QonnxBuilder, fire_model
 from tests.random_networks import random_model
@@ -394,7 +393,7 @@ def test_a_plan_is_simulated_and_drawn(capsys: pytest.CaptureFixture[str], tmp_p
 
 def test_a_run_remembers_its_plan(tmp_path: Path) -> None:
     graph = fire_network()
-    plan = best_depths(plan_for(graph, "xc7z020", target_fps=2000))
+    plan = best_plan(graph, "xc7z020", target_fps=2000)
     save_hardware(tmp_path, plan, "xc7z020", None, 2000)
     assert load_plan(tmp_path, graph) == plan
     with pytest.raises(FirelineError, match="of another network"):
