@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fireline.codegen.design.arithmetic import accumulator_type, product_bits
+from fireline.codegen.design.describe import describe, tensor_text
 from fireline.codegen.design.stages import Design
 from fireline.codegen.geometry.axi import input_beat
 from fireline.codegen.geometry.fires import Fire, is_pointwise
@@ -19,12 +21,9 @@ from fireline.graph import (
     Input,
     Lookup,
     MaxPool2d,
-    Node,
-    Padding,
     Pair,
     Rescale,
     Tensor,
-    reachable_range,
 )
 
 
@@ -50,35 +49,6 @@ def parameter_structs(made: Design) -> tuple[Struct, ...]:
         elif not isinstance(node, Concat):
             structs.append(_struct(plan, index))
     return tuple(structs)
-
-
-def describe(plan: Plan, node: Node) -> str:
-    """One line for comments: operation, types and shapes."""
-    what: str = node.kind
-    if isinstance(node, Conv2d):
-        what = f"conv2d {_by(node.weight.shape[2:])}" + _details(node.stride, node.padding, node.groups)
-    elif isinstance(node, MaxPool2d):
-        what = f"maxpool2d {_by(node.kernel)}" + _details(node.stride, node.padding, 1)
-    sources = ", ".join(tensor_text(plan.graph.nodes[i].output) for i in node.inputs)
-    return f"{what}: {sources}{' -> ' if sources else ''}{tensor_text(node.output)}"
-
-
-def tensor_text(tensor: Tensor) -> str:
-    """Type and shape, as "uint8 (64, 55, 55)"."""
-    return f"{tensor.type} ({', '.join(map(str, tensor.shape))})"
-
-
-def accumulator_type(node: Conv2d, x: IntType) -> IntType:
-    """What holds every partial sum, with the bias or before it is added."""
-    zero = node.bias * 0
-    ends = *reachable_range(node.weight, node.bias, x), *reachable_range(node.weight, zero, x)
-    return IntType.holding(min(-1, *ends), max(ends))
-
-
-def product_bits(weight: IntType, x: IntType) -> int:
-    """Bits of a signed type that holds every product."""
-    ends = [a * b for a in (weight.min, weight.max) for b in (x.min, x.max)]
-    return IntType.holding(min(-1, *ends), max(ends)).bits
 
 
 def cpp_type(type: IntType) -> str:
@@ -220,16 +190,3 @@ def _sides(prefix: str, tensor: Tensor) -> dict[str, int]:
 
 def _pair(name: str, values: Pair) -> dict[str, int]:
     return {f"k{name}Height": values[0], f"k{name}Width": values[1]}
-
-
-def _by(sides: tuple[int, ...]) -> str:
-    return "x".join(map(str, sides))
-
-
-def _details(stride: Pair, padding: Padding, groups: int) -> str:
-    parts = [f"stride {_by(stride)}"] if stride != (1, 1) else []
-    if any(padding):
-        parts.append(f"padding {', '.join(map(str, padding))}")
-    if groups > 1:
-        parts.append(f"{groups} groups")
-    return f" ({'; '.join(parts)})" if parts else ""

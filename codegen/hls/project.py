@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
-from importlib.resources import as_file, files
+from importlib.resources import files
 from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from fireline.codegen.design.describe import describe, tensor_text
+from fireline.codegen.design.memories import loaded_words
 from fireline.codegen.design.stages import Design, design
 from fireline.codegen.geometry.axi import input_beat, output_bits
 from fireline.codegen.hls.names import identifier
-from fireline.codegen.hls.parameters import describe, parameter_structs, tensor_text
+from fireline.codegen.hls.parameters import parameter_structs
 from fireline.codegen.hls.source import call, input_call, layer, local_streams
-from fireline.codegen.hls.weights import has_constants, loaded_weights, loaded_words, node_constants
-from fireline.codegen.host.data import default_images, element, manifest, write_data
-from fireline.codegen.host.drivers import DRIVER_FILES, driver_values
+from fireline.codegen.hls.weights import has_constants, node_constants
+from fireline.codegen.host import project
+from fireline.codegen.host.data import element
+from fireline.codegen.host.drivers import driver_values
 from fireline.codegen.host.render import render
 from fireline.codegen.plan.foldings import Plan
-from fireline.errors import FirelineError
-from fireline.files import new_folder
 
-# A file that every project has, and hardly another folder.
-MARK = "hls_config.cfg"
+BUILD_FILES = ("README.md", "Makefile", "hls_config.cfg", "run_hls.tcl")
+
+# Where the kernels and the generic part of the test bench go.
+KERNELS = {"hls/fireline": "src/fireline", "hls/testbench/testbench.h": "tb/testbench.h"}
 
 
 def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, force: bool = False) -> None:
@@ -43,24 +44,11 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
         FirelineError: `out` exists or cannot be written, or the plan has something the kernels cannot do.
     """
     made = design(plan)
+    pixels = project.images_of(plan, images)
     texts = _sources(made)
-    graph = plan.graph
-    pixels = np.asarray(default_images(graph) if images is None else images)
-    if not len(pixels):
-        raise FirelineError("no images for the test bench", node=graph.name)
-    if out.is_dir() and any(out.iterdir()) and force and not (out / MARK).exists():
-        raise FirelineError(
-            "--force replaces projects, and this folder is none", node=str(out), hint="choose another place"
-        )
-    with new_folder(out, replace=force) as folder:
-        write_data(graph, pixels, folder / "tb" / "data")
-        if plan.loaded:
-            (folder / "weights.bin").write_bytes(loaded_weights(plan))
-        texts |= _build_files(made, sorted(texts), len(pixels))
-        for path, text in texts.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text)
-        _copy_kernels(folder)
+    common = _build_values(made, sorted(texts), len(pixels))
+    texts |= {path: _render(path, common) for path in BUILD_FILES} | {".clang-format": _read("clang-format")}
+    project.write(plan, out, project.Content("hls", texts, KERNELS, common), pixels, force)
 
 
 def _sources(made: Design) -> dict[str, str]:
@@ -81,7 +69,6 @@ def _sources(made: Design) -> dict[str, str]:
             calls=[call(plan, process) for process in made.processes],
         ),
         "tb/testbench.cpp": _render("testbench.cpp", common, tensors=_tensors(made)),
-        "tb/network.json": manifest(graph),
     }
     for item in layers:
         texts[f"src/layers/{item.name}.cpp"] = _render("layer.cpp", common, layer=item, label=item.name)
@@ -102,10 +89,10 @@ def _sources(made: Design) -> dict[str, str]:
     return texts
 
 
-def _build_files(made: Design, sources: list[str], images: int) -> dict[str, str]:
-    """Everything that is not C++."""
+def _build_values(made: Design, sources: list[str], images: int) -> dict[str, Any]:
+    """What the files that are not C++ need."""
     plan = made.plan
-    common = _common(made) | {
+    values = _common(made) | {
         "part": plan.device.part,
         "period": f"{1000 / plan.clock_mhz:.3f}",
         "device": plan.device.name,
@@ -123,13 +110,7 @@ def _build_files(made: Design, sources: list[str], images: int) -> dict[str, str
             for node, folding in zip(plan.graph.nodes, plan.foldings, strict=True)
         ],
     }
-    common |= driver_values(plan)
-    texts = {
-        path: _render(path, common) for path in ("README.md", "Makefile", "hls_config.cfg", "run_hls.tcl")
-    }
-    if common["board"]:
-        texts |= {path: render("fireline.codegen.host", Path(path).name, **common) for path in DRIVER_FILES}
-    return texts | {".clang-format": _read("clang-format")}
+    return values | driver_values(plan)
 
 
 def _common(made: Design) -> dict[str, Any]:
@@ -168,12 +149,6 @@ def _tensors(made: Design) -> list[dict[str, object]]:
             }
         )
     return rows
-
-
-def _copy_kernels(folder: Path) -> None:
-    with as_file(files("fireline.firmware")) as firmware:
-        shutil.copytree(firmware / "hls" / "fireline", folder / "src" / "fireline")
-        shutil.copy(firmware / "hls" / "testbench" / "testbench.h", folder / "tb" / "testbench.h")
 
 
 def _render(name: str, common: dict[str, Any], **values: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fireline.codegen.design.arithmetic import plain_rule, wide_type
 from fireline.codegen.hls.names import holder, int_type, literal
 from fireline.fixed import IntArray, IntType
 from fireline.graph import Requantize, Rule, Tensor, Thresholds
@@ -36,23 +37,10 @@ def rule_struct(
     rule: Rule | None, acc: IntType, output: Tensor, pe: int
 ) -> tuple[tuple[Table, ...], RuleStruct]:
     """The tables and the struct of a rule for accumulators of type `acc`, `pe` at a time; None changes nothing."""
-    if rule is None:
-        rule = _line(1, 0, output.type.min, output.type.max)
-    if isinstance(rule, Thresholds) and not rule.steps.size:
-        rule = _line(0, rule.low, rule.low, rule.low)
+    rule = plain_rule(rule, output)
     if isinstance(rule, Thresholds):
         return _by_thresholds(rule, acc, output, pe)
     return _by_scale(rule, acc, output, pe)
-
-
-def wide_type(rule: Requantize, acc: IntType) -> IntType:
-    """A signed type for every intermediate value of a requantization of accumulators of type `acc`."""
-    ends = [rule.low, rule.high, -1]
-    for mult, add, shift in zip(rule.mult.tolist(), rule.add.tolist(), rule.shift.tolist(), strict=True):
-        ends += [mult, add, 1 << shift]
-        for end in (acc.min * mult, acc.max * mult):
-            ends += [end, end + add, end + add + (1 << shift)]
-    return IntType.holding(min(ends), max(ends))
 
 
 def channel_table(type: str, name: str, values: Iterable[int], pe: int, comment: str) -> Table:
@@ -113,11 +101,6 @@ def _factor(name: str, values: IntArray, pe: int) -> tuple[tuple[Table, ...], st
         return (), f"static {type} {name}(const int, const int) {{ return {literal(int(values[0]))}; }}"
     table = channel_table(type, f"{name}s", values, pe, f"{name} of every channel")
     return (table,), f"static {type} {name}(const int fold, const int lane) {{ return {name}s[fold][lane]; }}"
-
-
-def _line(mult: int, add: int, low: int, high: int) -> Requantize:
-    one = np.ones(1, dtype=np.int64)
-    return Requantize(one * mult, one * add, one * 0, low, high)
 
 
 def _text(values: list[int]) -> str:

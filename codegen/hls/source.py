@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fireline.codegen.design.describe import describe, tensor_text
+from fireline.codegen.design.memories import loaded_words
 from fireline.codegen.design.stages import Design, Fork, Process, Stage, Stream
 from fireline.codegen.geometry.fires import Fire, is_pointwise
 from fireline.codegen.hls.names import identifier
-from fireline.codegen.hls.parameters import cpp_type, describe, tensor_text
-from fireline.codegen.hls.weights import has_constants, loaded_words
+from fireline.codegen.hls.parameters import cpp_type
+from fireline.codegen.hls.weights import has_constants
 from fireline.codegen.plan.cost.memory import Storage
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Plan
 from fireline.graph import Concat, Conv2d, Lookup, Node

@@ -43,8 +43,8 @@ def write_data(graph: Graph, images: npt.NDArray[np.generic], folder: Path) -> N
                 file.write(raster.tobytes())
 
 
-def manifest(graph: Graph) -> str:
-    """The tensors of a project as JSON, for who runs it from outside."""
+def manifest(graph: Graph, target: str) -> str:
+    """The target and the tensors of a project as JSON, for who runs it from outside."""
     tensors = [
         {
             "name": node.name,
@@ -55,4 +55,4 @@ def manifest(graph: Graph) -> str:
         }
         for node in graph.nodes
     ]
-    return json.dumps({"name": graph.name, "tensors": tensors}, indent=1) + "\n"
+    return json.dumps({"name": graph.name, "target": target, "tensors": tensors}, indent=1) + "\n"

@@ -6,8 +6,8 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from fireline.codegen.design.memories import loaded_words
 from fireline.codegen.geometry.axi import input_beat, output_bits
-from fireline.codegen.hls.weights import loaded_words
 from fireline.codegen.host.boards import board_of
 from fireline.codegen.host.data import element
 from fireline.codegen.plan.foldings import Plan

@@ -24,20 +24,18 @@ def save_hardware(
     run: Path, plan: Plan, device: str, clock_mhz: float | None, target_fps: float | None
 ) -> Summary:
     """Keep what the run's project was planned for, and the plan's totals, which are returned."""
+    from fireline.codegen.plan.file import content
     from fireline.sim.dataflow.planning import figures_of
 
     figures = figures_of(plan)
-    content = {
+    kept = {
         "options": {"device": device, "clock_mhz": clock_mhz, "target_fps": target_fps},
-        "clock_mhz": plan.clock_mhz,
         "frames_per_second": figures.frames_per_second,
         "used": asdict(figures.used),
         "available": asdict(figures.available),
-        "foldings": [asdict(folding) for folding in plan.foldings],
-        "depths": plan.depths,
-        "adapter_depths": plan.adapter_depths,
+        **content(plan),
     }
-    write_whole(run / HARDWARE, json.dumps(content, indent=2) + "\n")
+    write_whole(run / HARDWARE, json.dumps(kept, indent=2) + "\n")
     return figures
 
 
@@ -47,15 +45,11 @@ def load_plan(run: Path, graph: Graph) -> Plan:
     Raises:
         FirelineError: there is none, or it is of another network.
     """
-    from fireline.codegen.plan.devices import device
-    from fireline.codegen.plan.foldings import Folding, Plan
+    from fireline.codegen.plan.file import parse
 
     content = _read(run / HARDWARE, "fireline generate")
     try:
-        part, clock = device(content["options"]["device"]), float(content["clock_mhz"])
-        foldings = tuple(Folding(**folding) for folding in content["foldings"])
-        depths, adapter_depths = (tuple(map(tuple, content[name])) for name in ("depths", "adapter_depths"))
-        return Plan(graph, part, clock, foldings, depths, adapter_depths)
+        return parse(content, graph)
     except (FirelineError, KeyError, TypeError, ValueError):
         raise FirelineError(
             "this plan is of another network or another Fireline",

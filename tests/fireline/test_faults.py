@@ -73,7 +73,8 @@ def test_a_project_is_old_or_new_whenever_generate_ends(tmp_path: Path) -> None:
     out = folder / "out"
     out.mkdir(parents=True)
     (out / "old").write_text("old")
-    (out / "hls_config.cfg").write_text("old")
+    (out / "tb").mkdir()
+    (out / "tb" / "network.json").write_text("old")
     old = digest(out)
     command = ["generate", fire_model(tmp_path), "--device", "xc7z045", "--out", out, "--force"]
     done = watched(folder, out, *command, kill=60)
@@ -122,7 +123,8 @@ def test_a_full_disk_leaves_what_was_there(small_disk: Path, run_folder: Path, t
     model = run_folder / "model.onnx"
     out, report = small_disk / "out", small_disk / "report.html"
     out.mkdir()
-    (out / "hls_config.cfg").write_text("keep")
+    (out / "tb").mkdir()
+    (out / "tb" / "network.json").write_text("keep")
     report.write_text("old")
     (small_disk / "ballast").write_bytes(bytes(150_000))
     before = digest(small_disk)

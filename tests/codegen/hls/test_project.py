@@ -133,8 +133,8 @@ def test_no_images_are_refused(tmp_path: Path) -> None:
 
 
 def test_force_replaces(tmp_path: Path) -> None:
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "hls_config.cfg").touch()
+    (tmp_path / "project" / "tb").mkdir(parents=True)
+    (tmp_path / "project" / "tb" / "network.json").touch()
     (tmp_path / "project" / "stale").touch()
     write_project(plan(fire_network(), least), tmp_path / "project", force=True)
     assert not (tmp_path / "project" / "stale").exists()

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fireline.codegen.design.memories import pack_rows, rom_rows
 from fireline.codegen.design.stages import Fork, Resize, design
 from fireline.codegen.geometry.axi import Beat, input_beat, output_bits
 from fireline.codegen.geometry.fires import find_fires
 from fireline.codegen.geometry.line_buffer import buffer_rows, fill_pixels
-from fireline.codegen.hls.weights import pack_rows, rom_rows
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.foldings import Folding
 from fireline.codegen.plan.simple import simple_plan
