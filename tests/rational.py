@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 HALF = Fraction(1, 2)
 
@@ -67,38 +68,86 @@ class Exact:
 
 @dataclass
 class Trace:
-    """Every tensor, and how far each quantizer's argument was from its next step, in steps."""
+    """Every tensor; of each quantizer how far its argument was from its next step, in steps, and the steps' size."""
 
     values: dict[str, Exact]
     distance: dict[str, np.ndarray]
+    step: dict[str, np.ndarray]
+    output: str = ""
 
 
 def evaluate(path: Path, image: np.ndarray) -> Trace:
     """Run the file on one image (C, H, W)."""
     graph = onnx.load(str(path)).graph
-    trace = Trace({}, {})
-    for tensor in graph.initializer:
-        trace.values[tensor.name] = Exact.of(np.asarray(numpy_helper.to_array(tensor), dtype=np.float64))
-    trace.values[graph.input[0].name] = Exact.of(image[None].astype(np.float64))
+    trace = Trace({}, {}, {}, graph.output[0].name)
+    # What is constant is computed as the file's author computed it, in the file's own types.
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    (name,) = (value.name for value in graph.input if value.name not in constants)
+    trace.values[name] = Exact.of(image[None].astype(np.float64))
     for node in graph.node:
-        inputs = [trace.values[name] for name in node.input]
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        trace.values[node.output[0]] = run(node, inputs, attributes, trace)
+        if node.op_type not in QUANTIZERS and all(name in constants for name in node.input if name):
+            constants |= folded(node, constants)
+            continue
+        for name in node.input:
+            if name in constants and name not in trace.values:
+                trace.values[name] = Exact.of(np.asarray(constants[name], dtype=np.float64))
+        inputs = [trace.values[name] if name else NOTHING for name in node.input]
+        attributes = defaults(node) | {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type in LINEAR:
+            kinds = [constants[name].dtype if name in constants else None for name in node.input]
+            trace.values[node.output[0]] = linear(node, inputs, kinds, attributes, trace)
+        else:
+            trace.values[node.output[0]] = run(node, inputs, attributes, trace)
+        if node.op_type in ("Clip", "Identity") and node.input[0] in trace.distance:
+            trace.distance[node.output[0]] = trace.distance[node.input[0]]
+            trace.step[node.output[0]] = trace.step[node.input[0]]
     return trace
 
 
+def folded(node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The outputs of a node that reads nothing but constants."""
+    names = [name for name in node.input if name]
+    value = onnx.helper.make_empty_tensor_value_info
+    graph = onnx.helper.make_graph([node], "folded", list(map(value, names)), list(map(value, node.output)))
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)])
+    made = ReferenceEvaluator(model).run(None, {name: constants[name] for name in names})
+    return dict(zip(node.output, map(np.asarray, made), strict=True))
+
+
+def defaults(node: onnx.NodeProto) -> dict[str, Any]:
+    """What the standard says of attributes that are not there."""
+    if node.domain not in ("", "ai.onnx"):
+        return {}
+    attributes = onnx.defs.get_schema(node.op_type).attributes.values()
+    return {
+        a.name: onnx.helper.get_attribute_value(a.default_value) for a in attributes if a.default_value.name
+    }
+
+
 def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
+    if node.domain == "qonnx.custom_op.channels_last":
+        plain = onnx.helper.make_node(node.op_type, node.input, node.output)
+        first, *rest = x
+        if node.op_type == "Conv":
+            rest[0] = turned(rest[0], (0, 3, 1, 2))
+        made = run(plain, [turned(first, (0, 3, 1, 2)), *rest], defaults(plain) | a, trace)
+        return turned(made, (0, 2, 3, 1))
     match node.op_type:
-        case "Quant":
+        case "Quant" | "IntQuant":
             return quant(node.output[0], x, a, trace)
         case "BipolarQuant":
             sign = np.where(x[0].integers >= 0, 1, -1).astype(object)
             trace.distance[node.output[0]] = np.abs((x[0].fractions() / x[1].fractions()).astype(float))
+            trace.step[node.output[0]] = steps_of(x[1], x[0])
             return Exact(sign * x[1].integers, x[1].unit)
         case "Conv":
             return convolution(x, a)
         case "MatMul":
             return Exact(x[0].integers @ x[1].integers, x[0].unit * x[1].unit)
+        case "Gemm":
+            matrix = x[1].integers.T if a["transB"] else x[1].integers
+            product = Exact(x[0].integers @ matrix, x[0].unit * x[1].unit)
+            return plus(product, x[2]) if len(x) > 2 else product
         case "MaxPool":
             return max_pool(x[0], a)
         case "Trunc":
@@ -106,7 +155,8 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
         case "Transpose":
             return Exact(x[0].integers.transpose(a["perm"]), x[0].unit)
         case "AveragePool":
-            views = list(windows(x[0].integers, a["kernel_shape"], a["strides"], a.get("pads", [0] * 4), 0))
+            strides, pads = a.get("strides", [1, 1]), a.get("pads", [0] * 4)
+            views = list(windows(x[0].integers, a["kernel_shape"], strides, pads, 0))
             return Exact(sum(views), x[0].unit / len(views))
         case "GlobalAveragePool":
             pixels = x[0].integers.shape[2] * x[0].integers.shape[3]
@@ -114,16 +164,36 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
         case "Concat":
             unit = common(*(part.unit for part in x))
             return Exact(np.concatenate([part.integers * int(part.unit / unit) for part in x], axis=1), unit)
-        case "Add" | "Sub":
-            unit = common(x[0].unit, x[1].unit)
-            first, second = (part.integers * int(part.unit / unit) for part in x)
-            return Exact(first + second if node.op_type == "Add" else first - second, unit)
+        case "Add":
+            return plus(x[0], x[1])
+        case "Sub":
+            return plus(x[0], Exact(-x[1].integers, x[1].unit))
         case "Mul":
             return Exact(x[0].integers * x[1].integers, x[0].unit * x[1].unit)
         case "Div":
             return Exact.of(x[0].fractions() / x[1].fractions())
-        case "Flatten":
+        case "BatchNormalization":
+            return batch_normalization(x, Fraction(a["epsilon"]))
+        case "Clip":
+            low, high = (part.fractions().item() if part is not NOTHING else None for part in x[1:3])
+            return (
+                Exact.of(x[0].each(lambda v: v if low is None else max(low, v)))
+                if high is None
+                else Exact.of(x[0].each(lambda v: min(high, v if low is None else max(low, v))))
+            )
+        case "Flatten" | "Squeeze":
             return Exact(x[0].integers.reshape(1, -1), x[0].unit)
+        case "Reshape":
+            sides = [int(side) for side in x[1].fractions().ravel()]
+            return Exact(
+                x[0].integers.reshape([s or x[0].integers.shape[i] for i, s in enumerate(sides)]), x[0].unit
+            )
+        case "ReduceMean":
+            axes = tuple(int(v) for v in (x[1].fractions().ravel() if len(x) > 1 else a["axes"]))
+            total = x[0].integers.sum(axis=axes, keepdims=bool(a["keepdims"]))
+            return Exact(total, x[0].unit * Fraction(total.size, x[0].integers.size))
+        case "Identity" | "Dropout":
+            return x[0]
         case "Relu":
             return Exact(np.maximum(x[0].integers, 0), x[0].unit)
         case "LeakyRelu":
@@ -150,6 +220,7 @@ def quant(name: str, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
     trace.distance[name] = np.array([float(abs(2 * s - round(2 * s)) / 2) for s in steps.ravel()]).reshape(
         steps.shape
     )
+    trace.step[name] = steps_of(scale, value)
     flat = [max(low, min(high, mode(s))) for s in steps.ravel()]
     integers = np.array([*flat, None], dtype=object)[:-1].reshape(steps.shape)
     return Exact.of((integers - zero.fractions()) * scale.fractions())
@@ -162,6 +233,7 @@ def trunc(name: str, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
     trace.distance[name] = np.array([float(abs(2 * g - round(2 * g)) / 2) for g in grid.ravel()]).reshape(
         grid.shape
     )
+    trace.step[name] = steps_of(output_scale, value)
     width, ratio = int(bits.fractions().item()), output_scale.fractions() / scale.fractions()
     low = -(2 ** (width - 1)) + a["narrow"] if a["signed"] else 0
     high = 2 ** (width - 1) - 1 if a["signed"] else 2**width - 1 - a["narrow"]
@@ -169,6 +241,111 @@ def trunc(name: str, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
     flat = [max(low, min(high, mode(round(g) / ratio))) for g in grid.ravel()]
     integers = np.array([*flat, None], dtype=object)[:-1].reshape(grid.shape)
     return Exact.of((integers - zero.fractions() / ratio) * output_scale.fractions())
+
+
+# Operations on integers with a scale and a zero point: ONNX's own, and onnxruntime's.
+LINEAR = (
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "QLinearConv",
+    "QLinearAdd",
+    "QLinearMul",
+    "QLinearConcat",
+    "QLinearGlobalAveragePool",
+    "QLinearAveragePool",
+    "QLinearLeakyRelu",
+    "QLinearSigmoid",
+    "QLinearMatMul",
+    "QGemm",
+)
+QUANTIZERS = (*LINEAR, "Quant", "IntQuant", "BipolarQuant", "Trunc")
+NOTHING = Exact(np.zeros((), dtype=object), Fraction(0))
+
+
+def linear(node: onnx.NodeProto, x: list[Exact], kinds: list[Any], a: dict[str, Any], trace: Trace) -> Exact:
+    """Dequantize, compute in reals, quantize, as they are defined; `kinds` are the types of constant inputs."""
+    name, axis = node.output[0], a.get("axis", 1)
+
+    def real(first: int) -> Exact:
+        value, scale, zero = (*x[first : first + 3], NOTHING)[:3]
+        scale, zero = (along(part, value.integers.ndim, axis) for part in (scale, zero))
+        return Exact.of((value.fractions() - zero.fractions()) * scale.fractions())
+
+    def quantized(value: Exact, first: int) -> Exact:
+        zero = x[first + 1] if len(x) > first + 1 else NOTHING
+        kind = kinds[first + 1] if len(x) > first + 1 and kinds[first + 1] is not None else np.dtype(np.uint8)
+        return onto(name, value, x[first], zero, kind, axis, trace)
+
+    match node.op_type:
+        case "DequantizeLinear":
+            made = real(0)
+            if node.input[0] in trace.distance:  # what the executor's real values are compared with
+                trace.distance[name] = trace.distance[node.input[0]]
+                trace.step[name] = np.broadcast_to(
+                    along(x[1], made.integers.ndim, axis).fractions().astype(float), made.integers.shape
+                )
+            return made
+        case "QuantizeLinear":
+            return quantized(x[0], 1)
+        case "QLinearConv":
+            axis = 0  # of the weights' scales
+            weight = real(3)
+            axis = 1
+            inputs = [real(0), weight]
+            if len(x) > 8 and x[8] is not NOTHING:
+                scale = x[1].fractions().item() * x[4].fractions().ravel()
+                inputs.append(Exact.of(x[8].fractions() * scale))
+            return quantized(convolution(inputs, a), 6)
+        case "QLinearAdd":
+            return quantized(plus(real(0), real(3)), 6)
+        case "QLinearMul":
+            p, q = real(0), real(3)
+            return quantized(Exact(p.integers * q.integers, p.unit * q.unit), 6)
+        case "QLinearConcat":
+            parts = [real(i) for i in range(2, len(x), 3)]
+            return quantized(run(onnx.helper.make_node("Concat", [], [name]), parts, a, trace), 0)
+        case "QLinearGlobalAveragePool" | "QLinearAveragePool":
+            op = node.op_type.removeprefix("QLinear")
+            return quantized(run(onnx.helper.make_node(op, [], [name]), [real(0)], a, trace), 3)
+        case "QLinearLeakyRelu":
+            return quantized(run(onnx.helper.make_node("LeakyRelu", [], [name]), [real(0)], a, trace), 3)
+        case "QLinearSigmoid":
+            return quantized(run(onnx.helper.make_node("Sigmoid", [], [name]), [real(0)], a, trace), 3)
+        case "QLinearMatMul":
+            p, q = real(0), real(3)
+            return quantized(Exact(p.integers @ q.integers, p.unit * q.unit), 6)
+        case "QGemm":
+            axis = 0
+            p, q = real(0), real(3)
+            matrix = q.integers.T if a.get("transB", 0) else q.integers
+            y = Exact(p.integers @ matrix, p.unit * q.unit)
+            if len(x) > 6 and x[6] is not NOTHING:
+                y = plus(y, Exact.of(x[6].fractions() * x[1].fractions().item() * x[4].fractions().ravel()))
+            return quantized(y, 7) if len(x) > 7 else y
+    raise NotImplementedError(node.op_type)
+
+
+def along(parameter: Exact, axes: int, axis: int) -> Exact:
+    """A scale or zero point, shaped to meet a tensor of `axes`."""
+    if parameter.integers.size == 1:
+        return Exact(parameter.integers.reshape(()), parameter.unit)
+    shape = [1] * axes
+    shape[axis] = parameter.integers.size
+    return Exact(parameter.integers.reshape(shape), parameter.unit)
+
+
+def onto(
+    name: str, value: Exact, scale: Exact, zero: Exact, kind: np.dtype, axis: int, trace: Trace
+) -> Exact:
+    """ONNX QuantizeLinear: x / scale to the nearest even integer, then the zero point, then the ends of the type."""
+    scale, zero = (along(part, value.integers.ndim, axis) for part in (scale, zero))
+    steps = value.fractions() / scale.fractions()
+    flat = steps.ravel()
+    trace.distance[name] = np.array([float(abs(s - floor(s) - HALF)) for s in flat]).reshape(steps.shape)
+    trace.step[name] = np.ones(steps.shape)
+    rounded = np.array([*map(round, flat), None], dtype=object)[:-1].reshape(steps.shape)
+    ends = np.iinfo(kind)
+    return Exact.of(np.clip(rounded + zero.fractions(), int(ends.min), int(ends.max)))
 
 
 def windows(x: np.ndarray, kernel: list[int], stride: list[int], pads: list[int], fill: Any) -> Any:
@@ -186,7 +363,8 @@ def convolution(x: list[Exact], a: dict[str, Any]) -> Exact:
     value, weight = x[0], x[1]
     outputs, depth, *kernel = weight.integers.shape
     groups = a.get("group", 1)
-    views = list(windows(value.integers, a.get("kernel_shape", kernel), a["strides"], a["pads"], 0))
+    strides, pads = a.get("strides", [1, 1]), a.get("pads", [0] * 4)
+    views = list(windows(value.integers, a.get("kernel_shape", kernel), strides, pads, 0))
     taps = weight.integers.reshape(outputs, depth, -1)
     parts = []
     for group in range(groups):
@@ -194,15 +372,41 @@ def convolution(x: list[Exact], a: dict[str, Any]) -> Exact:
         inputs = slice(group * depth, (group + 1) * depth)
         parts.append(sum(np.tensordot(taps[rows, :, k], view[0, inputs], 1) for k, view in enumerate(views)))
     result = Exact(np.concatenate(parts)[None], value.unit * weight.unit)
-    if len(x) < 3:
+    if len(x) < 3 or x[2] is NOTHING:
         return result
-    bias = Exact(x[2].integers.reshape(1, -1, 1, 1), x[2].unit)
-    unit = common(result.unit, bias.unit)
-    return Exact(result.integers * int(result.unit / unit) + bias.integers * int(bias.unit / unit), unit)
+    return plus(result, Exact(x[2].integers.reshape(1, -1, 1, 1), x[2].unit))
+
+
+def turned(x: Exact, order: tuple[int, ...]) -> Exact:
+    return Exact(x.integers.transpose(order), x.unit)
+
+
+def plus(a: Exact, b: Exact) -> Exact:
+    unit = common(a.unit, b.unit)
+    return Exact(a.integers * int(a.unit / unit) + b.integers * int(b.unit / unit), unit)
+
+
+def steps_of(scale: Exact, value: Exact) -> np.ndarray:
+    """The size of a quantizer's steps at every number of `value`."""
+    return np.broadcast_to(scale.fractions().astype(float), value.integers.shape)
+
+
+def batch_normalization(x: list[Exact], epsilon: Fraction) -> Exact:
+    """The square root to 50 digits."""
+    value, *parameters = x
+    gamma, beta, mean, variance = (part.fractions().reshape(1, -1, 1, 1) for part in parameters)
+    factor = np.vectorize(lambda g, v: g / root(v + epsilon), otypes=[object])(gamma, variance)
+    return plus(Exact.of((value.fractions() - mean) * factor), Exact.of(beta))
+
+
+def root(x: Fraction) -> Fraction:
+    with localcontext() as context:
+        context.prec = 60
+        return Fraction(round((Decimal(x.numerator) / Decimal(x.denominator)).sqrt(), 50))
 
 
 def max_pool(x: Exact, a: dict[str, Any]) -> Exact:
-    kernel, stride, pads = a["kernel_shape"], a["strides"], list(a.get("pads", [0] * 4))
+    kernel, stride, pads = a["kernel_shape"], a.get("strides", [1, 1]), list(a.get("pads", [0] * 4))
     lowest = min(x.integers.ravel()) - 1
     if a.get("ceil_mode"):
         for i in range(2):

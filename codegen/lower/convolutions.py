@@ -133,7 +133,7 @@ def convolve(
     output = Tensor((out_channels, *place.outputs), accumulator, shared(scale))
     made = Conv2d(
         state.name(node.outputs[0], "conv"),
-        node.outputs[0],
+        node.outputs[0] if whole else None,  # the file's tensor has the bias
         (x.index,),
         output,
         integers,

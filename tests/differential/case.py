@@ -1,0 +1,108 @@
+"""A file in somebody's format with what it is worth, and the one check of all formats."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fireline.codegen.lower.network import lower
+from fireline.errors import FirelineError
+from fireline.graph import Graph
+from tests.rational import Trace, evaluate
+
+NEAR_A_TIE = 1e-3  # of a step: as far as float32 sums of these networks go astray
+
+Tensors = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model file, an image (C, H, W), and the format's own executor: image to real values by tensor name."""
+
+    path: Path
+    image: np.ndarray
+    executor: Callable[[np.ndarray], Tensors]
+    what: str  # the options that it was drawn with
+    feed: np.ndarray | None = None  # the image as the file takes it, where that is not (C, H, W)
+
+
+class NotMade(Exception):
+    """The format's own tools fail on what was drawn."""
+
+
+class Wrong(AssertionError):
+    """Fireline's integers are not those of the file."""
+
+
+def check(case: Case, counts: Counter[str]) -> None:
+    """Every tensor of Fireline equals rational arithmetic; the executor does, but next to a tie.
+
+    Raises:
+        Wrong: a tensor differs.
+    """
+    try:
+        graph = lower(case.path)
+        got = graph.trace(case.image[None])
+    except FirelineError as error:
+        counts[f"refused: {error.message}"] += 1
+        return
+    feed = case.image if case.feed is None else case.feed
+    exact = evaluate(case.path, feed)
+    _equal_output(graph, got, exact)
+    for node in graph.nodes:
+        if node.source and node.source in exact.values:
+            _equal(graph, node.name, node.source, got, exact)
+    floating = case.executor(feed)
+    elsewhere = _elsewhere(exact, floating)
+    counts["networks where float32 rounds elsewhere"] += elsewhere > 0
+    counts["integers where float32 rounds elsewhere"] += elsewhere
+    counts["exact"] += 1
+
+
+def _equal(graph: Graph, name: str, source: str, got: Tensors, exact: Trace) -> None:
+    node = next(node for node in graph.nodes if node.name == name)
+    scale = np.array(node.output.scale, dtype=object).reshape(-1, 1, 1)
+    reals = (got[name][0].astype(object) - node.output.zero_point) * scale
+    value = exact.values[source]
+    off = (reals.ravel() != value.fractions().ravel()).sum()
+    if off:
+        raise Wrong(f"{off} of {reals.size} values of {name} ({source}) differ from rational arithmetic")
+
+
+def _equal_output(graph: Graph, got: Tensors, exact: Trace) -> None:
+    """The output may lie in the file's own order, channels last."""
+    output = graph.output.output
+    value = exact.values[exact.output].fractions()
+    if graph.output.source is None:
+        channels, height, width = output.shape
+        value = value.reshape(height, width, channels).transpose(2, 0, 1)
+    scale = np.array(output.scale, dtype=object).reshape(-1, 1, 1)
+    reals = (got[graph.output.name][0].astype(object) - output.zero_point) * scale
+    off = (reals.ravel() != value.ravel()).sum()
+    if off:
+        raise Wrong(f"{off} of {reals.size} outputs differ from rational arithmetic")
+
+
+def _elsewhere(exact: Trace, floating: Tensors) -> int:
+    """Values that the executor has on another integer: in the first tensor where it has, by one step next to a tie."""
+    count = 0
+    for name in exact.distance:
+        if name not in floating:
+            continue
+        truth = exact.values[name].fractions().astype(np.float64).ravel()
+        values = np.asarray(floating[name], dtype=np.float64).ravel()
+        steps = np.abs(values - truth) / exact.step[name].ravel()
+        off = steps > 0.25
+        if off.any() and not count:
+            near = exact.distance[name].ravel()[off].max()
+            if steps.max() > 2.25 or near > NEAR_A_TIE:
+                raise Wrong(
+                    f"{off.sum()} values of {name} are not the executor's, by {steps.max():.3g} steps, "
+                    f"{near:.3g} of a step from a tie"
+                )
+        count += int(off.sum())
+    return count
