@@ -33,11 +33,11 @@ class Rates:
 
     def __init__(self, graph: Graph, bits: int) -> None:
         self.graph, self.bits = graph, bits
-        self.known: dict[tuple[int, tuple[Storage, ...]], list[list[Option]]] = {}
+        self.known: dict[tuple[int, tuple[Storage, ...], str], list[list[Option]]] = {}
 
     def rate(self, part: Device, freedom: Freedom, bits: int) -> float:
         """Images a second with weights of `bits` bits; 0 where they do not fit."""
-        key = bits, weight_memories(part, freedom)
+        key = bits, weight_memories(part, freedom), "ecp5" if part.ebr else "xilinx"
         if key not in self.known:
             self.known[key] = node_options(narrowed(self.graph, bits), part, freedom)
         interval = shortest_interval(self.known[key], limits(part))

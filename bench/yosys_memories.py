@@ -12,8 +12,9 @@ from random import Random
 
 from bench.yosys_run import row, synthesize
 from fireline.codegen.plan.choice import plan_for
-from fireline.codegen.plan.cost.memory import ramb18, rom_luts
+from fireline.codegen.plan.cost.memory import ramb18
 from fireline.codegen.plan.cost.node import parts
+from fireline.codegen.plan.cost.xilinx import rom_luts
 from tests.codegen.networks import cifar_e4, squeezenet1_1
 
 # Width that a tool deals with slice by slice.

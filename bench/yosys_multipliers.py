@@ -1,7 +1,7 @@
 """Multiplier arrays: the model's DSPs and LUTs against Yosys.
 
 python -m bench.yosys_multipliers          arrays as in plans
-python -m bench.yosys_multipliers table    PRODUCT_LUTS of codegen/plan/cost/multipliers.py, measured again
+python -m bench.yosys_multipliers table    PRODUCT_LUTS of codegen/plan/cost/xilinx.py, measured again
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 
 from bench.yosys_run import row, synthesize
-from fireline.codegen.plan.cost.multipliers import PRODUCT_LUTS, adder_tree, packed_products, products
+from fireline.codegen.plan.cost.fabric import XILINX
+from fireline.codegen.plan.cost.multipliers import adder_tree, products
+from fireline.codegen.plan.cost.xilinx import PRODUCT_LUTS
 from fireline.codegen.plan.foldings import Folding
 from fireline.fixed import IntType
 
@@ -78,9 +80,9 @@ def arrays() -> None:
     row("bits", "pe x simd", "kind", "DSP", "yosys", "LUT", "yosys", "LUT ratio")
     for x, w, pe, simd, kind in ARRAYS:
         types = IntType(x, False), IntType(w, True)
-        shared = packed_products(*types) if kind == "shared" else 1
+        shared = XILINX.packed_products(*types) if kind == "shared" else 1
         folding = Folding(pe, simd, "lut" if kind == "lut" else "dsp", packed=shared)
-        model, tree = products(*types, folding), adder_tree(simd, x + w) * pe
+        model, tree = products(*types, folding, XILINX), adder_tree(simd, x + w) * pe
         yosys = synthesize(array_verilog(x, w, pe, simd, shared), options="-nodsp" if kind == "lut" else "")
         ratio = (model.lut + tree) / yosys["LUT"]
         row(

@@ -26,7 +26,7 @@ def small_graph() -> Graph:
 def main() -> None:
     graph = lower(sys.argv[1]) if len(sys.argv) > 1 else small_graph()
     print(
-        f"{'device':10} {'MHz':>5} {'frames/s':>12} {'lanes':>6} {'busy':>5} {'LUT':>6} {'DSP':>6} {'BRAM36':>6}"
+        f"{'device':10} {'MHz':>5} {'frames/s':>12} {'lanes':>6} {'busy':>5} {'LUT':>6} {'DSP':>6} {'blocks':>6}"
     )
     for name in devices():
         try:
@@ -35,7 +35,11 @@ def main() -> None:
             print(f"{name:10} {error}")
             continue
         used, have = plan.used, plan.available
-        shares = (used.lut / have.lut, used.dsp / have.dsp, used.bram36 / have.bram36)
+        shares = (
+            used.lut / have.lut,
+            used.dsp / have.dsp,
+            (used.bram36 + used.ebr) / (have.bram36 + have.ebr),
+        )
         rate = f"{plan.clock_mhz:5g} {plan.frames_per_second:12,.0f} {plan.lanes:6,} {plan.utilisation:5.0%}"
         print(f"{name:10} {rate}", *(f"{share:6.1%}" for share in shares))
 

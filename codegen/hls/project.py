@@ -22,6 +22,7 @@ from fireline.codegen.host.data import element
 from fireline.codegen.host.drivers import driver_values
 from fireline.codegen.host.render import render
 from fireline.codegen.plan.foldings import Plan
+from fireline.errors import FirelineError
 
 BUILD_FILES = ("README.md", "Makefile", "hls_config.cfg", "run_hls.tcl")
 
@@ -41,8 +42,13 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
         force: replace what is at `out`.
 
     Raises:
-        FirelineError: `out` exists or cannot be written, or the plan has something the kernels cannot do.
+        FirelineError: `out` exists or cannot be written, the plan has something the kernels cannot do, or its device is
+            of a vendor whose parts no HLS here builds for.
     """
+    if plan.device.family == "ecp5":
+        raise FirelineError(
+            "Vitis HLS builds for no part of Lattice", node=plan.device.name, hint="generate --target rtl"
+        )
     made = design(plan)
     pixels = project.images_of(plan, images)
     texts = _sources(made)

@@ -21,9 +21,9 @@ from scipy.sparse import csr_array, hstack
 
 from fireline.codegen.geometry.axi import input_beat
 from fireline.codegen.plan.cost.conv2d import chosen_parts, weight_rom
+from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.memory import Resources, Storage
-from fireline.codegen.plan.cost.multipliers import packed_products
-from fireline.codegen.plan.cost.node import SHELL, core_parts, narrow_side, wide_side
+from fireline.codegen.plan.cost.node import core_parts, narrow_side, wide_side
 from fireline.codegen.plan.cost.parts import stream_part
 from fireline.codegen.plan.cycles import lanes, node_cycles
 from fireline.codegen.plan.devices import Device, device
@@ -82,7 +82,7 @@ class Option:
 def budget(part: Device) -> Resources:
     """What a design may use of `part`, the shell around the network included."""
     lut, lutram, ff = (int(LOGIC_SHARE * count) for count in (part.lut, part.lutram, part.ff))
-    return Resources(lut, lutram, ff, part.dsp, int(MEMORY_SHARE * 2 * part.bram36), part.uram)
+    return Resources(lut, lutram, ff, part.dsp, int(MEMORY_SHARE * part.bram18), part.uram)
 
 
 def plan_for(
@@ -117,7 +117,7 @@ def plan_for(
 
 def limits(part: Device) -> Counts:
     """What the nodes of a network may use of `part` together, in the order of the fields of `Resources`."""
-    free = zip(budget(part).counts(), SHELL.counts(), strict=True)
+    free = zip(budget(part).counts(), fabric_of(part).shell.counts(), strict=True)
     return np.array([have - shell for have, shell in free], dtype=np.int64)
 
 
@@ -142,7 +142,7 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
         channels = [graph.nodes[i].output.shape[0] for i in node.inputs] + [node.output.shape[0]]
         yield from (Folding(pe, pe) for pe in divisors(int(np.gcd.reduce(channels))))
         return
-    shared = packed_products(graph.nodes[node.inputs[0]].output.type, node.weight_type)
+    shared = fabric_of(part).packed_products(graph.nodes[node.inputs[0]].output.type, node.weight_type)
     products: list[tuple[Literal["dsp", "lut"], int]] = [("dsp", 1), ("lut", 1)]
     if freedom.packed and shared > 1:
         products.append(("dsp", shared))
@@ -280,32 +280,36 @@ def divisors(number: int) -> list[int]:
 def _options(graph: Graph, slack: Slack, index: int, part: Device, freedom: Freedom) -> list[Option]:
     """All foldings of a node. Most of the cost of a convolution is the same for all choices of what it is built of."""
     node, common, result = graph.nodes[index], {}, []
+    fabric = fabric_of(part)
     for folding in foldings(graph, node, part, freedom):
         shape = folding.pe, folding.simd, folding.rows
         if shape not in common:
-            common[shape] = _common(graph, slack, index, folding)
+            common[shape] = _common(graph, slack, index, folding, fabric)
         counts = common[shape]
         if isinstance(node, Conv2d):
-            counts = Resources.sum([counts, *(p.resources for p in chosen_parts(graph, node, folding))])
+            counts = Resources.sum(
+                [counts, *(p.resources for p in chosen_parts(graph, node, folding, fabric))]
+            )
         cycles = node_cycles(graph, node, folding)
         result.append(Option(folding, cycles, lanes(node, folding), counts.counts()))
     return result
 
 
-def _common(graph: Graph, slack: Slack, index: int, folding: Folding) -> Resources:
+def _common(graph: Graph, slack: Slack, index: int, folding: Folding, fabric: Fabric) -> Resources:
     """A node with its streams and its halves of the width adapters, but for what a convolution chooses.
 
     An adapter is counted at both sides even where the widths turn out equal, so that nodes are independent; a plan
     therefore never needs more than its options say.
     """
     node = graph.nodes[index]
-    own = core_parts(graph, node, folding, chosen=False)
+    own = core_parts(graph, node, folding, fabric, chosen=False)
     pieces = [part.resources for part in own]
     for position, source in enumerate(node.inputs):
         bits = graph.nodes[source].output.type.bits
         depth = stream_depth(graph, slack, index, position, folding)
-        pieces.append(stream_part(depth, folding.simd * bits).resources)
+        pieces.append(stream_part(depth, folding.simd * bits, fabric).resources)
         pieces.append(wide_side(folding.simd, bits))
     bits = node.output.type.bits
-    behind = stream_part(DEFAULT_DEPTH, folding.pe * bits).resources + narrow_side(folding.pe, bits)
+    behind = stream_part(DEFAULT_DEPTH, folding.pe * bits, fabric).resources
+    behind += narrow_side(folding.pe, bits, fabric)
     return Resources.sum([*pieces, *[behind] * len(graph.users(index))])

@@ -24,9 +24,15 @@ class Device:
     ff: int
     dsp: int
     bram36: int
+    ebr: int
     uram: int
     boards: str
     source: str
+
+    @property
+    def bram18(self) -> int:
+        """Block RAMs of 18 Kbit: halves of a BRAM36, or the EBR of a Lattice part."""
+        return 2 * self.bram36 + self.ebr
 
 
 @cache

@@ -16,6 +16,7 @@ from fireline.codegen.plan.choice import (
     shortest_interval,
     weight_memories,
 )
+from fireline.codegen.plan.cost.fabric import fabric_of
 from fireline.codegen.plan.cost.memory import Resources, Storage
 from fireline.codegen.plan.devices import Device, devices
 from fireline.errors import DoesNotFitError
@@ -57,8 +58,9 @@ def refusal(
     least = least_overrun(choices, interval, room)
     assert least is not None, "every node has an option within the interval"
     used = Resources.sum([Resources(*option.counts) for option in least]).counts()
+    units = UNITS | {"bram18": "EBR"} if part.ebr else UNITS
     over = ", ".join(
-        f"{count} {UNITS[field.name]} where {available} are free"
+        f"{count} {units[field.name]} where {available} are free"
         for field, count, available in zip(fields(Resources), used, room, strict=True)
         if count > available
     )
@@ -88,9 +90,12 @@ def _enough_bits(graph: Graph, part: Device, interval: int, freedom: Freedom) ->
 
 
 def _enough_device(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[Device]:
-    """The smallest larger device on which the network fits; none or one."""
+    """The smallest larger device of the same vendor on which the network fits; none or one."""
+    fabric = fabric_of(part)
     options: dict[tuple[Storage, ...], list[list[Option]]] = {}
-    for other in (device for device in devices().values() if device.lut > part.lut):
+    for other in (
+        device for device in devices().values() if device.lut > part.lut and fabric_of(device) == fabric
+    ):
         kinds = weight_memories(other, freedom)
         if kinds not in options:
             options[kinds] = node_options(graph, other, freedom)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from fireline.codegen.geometry.axi import input_beat
 from fireline.codegen.plan.choice import budget
-from fireline.codegen.plan.cost.multipliers import adder_tree, packed_products, product_luts
+from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
+from fireline.codegen.plan.cost.multipliers import adder_tree
 from fireline.codegen.plan.devices import Device
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph, macs, node_macs
@@ -35,11 +36,11 @@ class Roofline:
 def roofline(graph: Graph, part: Device, clock_mhz: float) -> Roofline:
     """The roofs over `graph` on `part` at `clock_mhz`."""
     layers = [node for node in graph.nodes if isinstance(node, Conv2d)]
-    room, work = budget(part), macs(graph)
+    room, work, fabric = budget(part), macs(graph), fabric_of(part)
     # Cycles of an image when all DSPs do one layer after the other: the same as sharing them out in proportion.
-    dsp_cycles = sum(node_macs(n) / (room.dsp * _shared(graph, n)) for n in layers)
+    dsp_cycles = sum(node_macs(n) / (room.dsp * _shared(graph, n, fabric)) for n in layers)
     dsp_lanes = work / dsp_cycles
-    product = sum(product_luts(_input(graph, n), n.weight_type) * node_macs(n) for n in layers) / work
+    product = sum(fabric.product_luts(_input(graph, n), n.weight_type) * node_macs(n) for n in layers) / work
     adder = (
         sum(adder_tree(2, _input(graph, n).bits + n.weight_type.bits) * node_macs(n) for n in layers) / work
     )
@@ -58,5 +59,5 @@ def _input(graph: Graph, node: Conv2d) -> IntType:
     return graph.nodes[node.inputs[0]].output.type
 
 
-def _shared(graph: Graph, node: Conv2d) -> int:
-    return packed_products(_input(graph, node), node.weight_type)
+def _shared(graph: Graph, node: Conv2d, fabric: Fabric) -> int:
+    return fabric.packed_products(_input(graph, node), node.weight_type)

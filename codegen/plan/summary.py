@@ -8,6 +8,7 @@ from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.cost.node import parts, resources, total
 from fireline.codegen.plan.cost.parts import Part
 from fireline.codegen.plan.cycles import cycles, initiation_interval, lanes
+from fireline.codegen.plan.devices import Device
 from fireline.codegen.plan.foldings import Plan
 from fireline.codegen.plan.skew import lag
 from fireline.graph import macs, node_macs
@@ -15,13 +16,19 @@ from fireline.graph import macs, node_macs
 
 @dataclass(frozen=True)
 class Usage:
-    """Resources used or available; block RAM in RAMB36."""
+    """Resources used or available; block RAM in RAMB36, or in the 18 Kbit EBR of a Lattice part."""
 
     lut: int
     ff: int
     dsp: int
     bram36: float
+    ebr: int
     uram: int
+
+    @property
+    def blocks(self) -> float:
+        """Block RAMs in the unit of the part's vendor."""
+        return self.bram36 + self.ebr
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,13 @@ class Memory:
     storage: str
     lut: int
     bram36: float
+    ebr: int
     uram: int
+
+    @property
+    def blocks(self) -> float:
+        """Block RAMs in the unit of the part's vendor."""
+        return self.bram36 + self.ebr
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,11 @@ class Summary:
     available: Usage
     stages: tuple[Stage, ...]
 
+    @property
+    def block(self) -> str:
+        """The unit of block RAM on this device."""
+        return "EBR" if self.available.ebr else "BRAM36"
+
 
 def summary(plan: Plan, simulated: tuple[int, int] | None = None) -> Summary:
     """`plan` in figures, from the closed-form model, but for the latency and interval that were `simulated`."""
@@ -101,8 +119,8 @@ def summary(plan: Plan, simulated: tuple[int, int] | None = None) -> Summary:
         macs=macs(plan.graph),
         utilisation=macs(plan.graph) / (all_lanes * interval) if all_lanes else 0.0,
         simulated=simulated is not None,
-        used=_usage(total(plan)),
-        available=Usage(part.lut, part.ff, part.dsp, part.bram36, part.uram),
+        used=_usage(total(plan), part),
+        available=Usage(part.lut, part.ff, part.dsp, part.bram36, part.ebr, part.uram),
         stages=stages,
     )
 
@@ -140,16 +158,17 @@ def _stage(plan: Plan, index: int, interval: int) -> Stage:
         lanes=width,
         utilisation=node_macs(node) / (width * interval) if width else 0.0,
         bottleneck=own == initiation_interval(plan),
-        resources=_usage(resources(plan)[index]),
-        memories=tuple(_memory(part) for part in parts(plan, index) if part.storage),
+        resources=_usage(resources(plan)[index], plan.device),
+        memories=tuple(_memory(part, plan.device) for part in parts(plan, index) if part.storage),
     )
 
 
-def _memory(part: Part) -> Memory:
+def _memory(part: Part, device: Device) -> Memory:
     assert part.storage
-    used = part.resources
-    return Memory(part.name, part.depth, part.width, part.storage, used.lut, used.bram36, used.uram)
+    used = _usage(part.resources, device)
+    return Memory(part.name, part.depth, part.width, part.storage, used.lut, used.bram36, used.ebr, used.uram)
 
 
-def _usage(used: Resources) -> Usage:
-    return Usage(used.lut, used.ff, used.dsp, used.bram36, used.uram)
+def _usage(used: Resources, device: Device) -> Usage:
+    bram36, ebr = (0.0, used.bram18) if device.ebr else (used.bram36, 0)
+    return Usage(used.lut, used.ff, used.dsp, bram36, ebr, used.uram)

@@ -155,13 +155,24 @@ def as_json_object(summary: Summary) -> dict[str, Any]:
 def print_plan(summary: Summary) -> None:
     """The stages and the totals of a plan as tables."""
     print_table(
-        ["stage", "pe", "simd", "cycles", "lanes", "DSP", "LUT", "FF", "BRAM36", "busy"],
+        [
+            "stage",
+            "pe",
+            "simd",
+            "cycles",
+            "lanes",
+            "DSP",
+            "LUT",
+            "FF",
+            summary.block,
+            "busy",
+        ],
         [
             (
                 f"{stage.name} *" if stage.bottleneck else stage.name,
                 *(stage.pe, stage.simd, stage.cycles, stage.lanes),
                 *(stage.resources.dsp, stage.resources.lut, stage.resources.ff),
-                f"{stage.resources.bram36:g}",
+                f"{stage.resources.blocks:g}",
                 f"{stage.utilisation:.0%}" if stage.lanes else "",
             )
             for stage in summary.stages

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fireline.cli.hardware import MODEL, load_lowered
 from fireline.cli.output import print_table
+
+if TYPE_CHECKING:
+    from fireline.codegen.plan.devices import Device
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
@@ -55,9 +58,14 @@ def devices(as_json: bool) -> None:
         click.echo(json.dumps([asdict(part) for part in parts().values()], indent=2))
         return
     print_table(
-        ["part", "LUT", "FF", "DSP", "BRAM36", "URAM", "boards"],
-        [[p.name, p.lut, p.ff, p.dsp, p.bram36, p.uram, p.boards] for p in parts().values()],
+        ["part", "LUT", "FF", "DSP", "block RAM", "URAM", "boards"],
+        [[p.name, p.lut, p.ff, p.dsp, blocks(p), p.uram, p.boards] for p in parts().values()],
     )
+
+
+def blocks(part: Device) -> str:
+    """Block RAMs of a part, in the unit of its vendor."""
+    return f"{part.ebr} EBR" if part.ebr else f"{part.bram36} BRAM36"
 
 
 @click.command()

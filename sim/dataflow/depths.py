@@ -79,7 +79,7 @@ def check_fits(plan: Plan) -> None:
         "LUT": (used.lut, part.lut),
         "FF": (used.ff, part.ff),
         "DSP": (used.dsp, part.dsp),
-        "BRAM36": (used.bram36, part.bram36),
+        "EBR" if part.ebr else "RAMB18": (used.bram18, part.bram18),
         "URAM": (used.uram, part.uram),
     }
     over = [f"{count} {name} where {have} are" for name, (count, have) in pairs.items() if count > have]

@@ -67,7 +67,7 @@ class LayerHardware:
     bar: str
     busy: str
     rom: str
-    bram36: str
+    blocks: str
     dsp: str
     lut: str
     bottleneck: bool
@@ -75,12 +75,12 @@ class LayerHardware:
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """A row of the table of memories: BRAM36 by what they hold, as parts of one bar."""
+    """A row of the table of memories: block RAMs by what they hold, as parts of one bar."""
 
     node: str
     memories: str
     content: str
-    bram36: str
+    blocks: str
     lut: str
     bars: tuple[tuple[str, str], ...]  # role, length
 
@@ -91,7 +91,7 @@ def resource_bars(plan: Plan, summary: Summary) -> list[Resource]:
     rows = []
     for field in fields(summary.used):
         used, available = getattr(summary.used, field.name), getattr(summary.available, field.name)
-        allowed = getattr(limit, field.name)
+        allowed = limit.bram18 if field.name == "ebr" else getattr(limit, field.name)
         if available:
             rows.append(
                 Resource(
@@ -140,7 +140,7 @@ def _hardware(stage: Stage, interval: int) -> LayerHardware:
         bar=width(stage.cycles / interval),
         busy=percent(stage.utilisation, 0) if stage.lanes else "",
         rom="".join(f"{words(memory)} {memory.storage}" for memory in rom),
-        bram36=count(used.bram36) if used.bram36 else "",
+        blocks=count(used.blocks) if used.blocks else "",
         dsp=count(used.dsp) if used.dsp else "",
         lut=count(used.lut),
         bottleneck=stage.bottleneck,
@@ -149,13 +149,13 @@ def _hardware(stage: Stage, interval: int) -> LayerHardware:
 
 def layer_memories(summary: Summary) -> list[LayerMemory]:
     """Every stage that keeps something on the chip."""
-    largest = max(sum(memory.bram36 for memory in stage.memories) for stage in summary.stages) or 1
+    largest = max(sum(memory.blocks for memory in stage.memories) for stage in summary.stages) or 1
     return [
         LayerMemory(
             node=stage.name,
             memories=", ".join(_described(stage.memories)),
             content=bits(sum(memory.depth * memory.width for memory in stage.memories)),
-            bram36=count(sum(memory.bram36 for memory in stage.memories)),
+            blocks=count(sum(memory.blocks for memory in stage.memories)),
             lut=count(sum(memory.lut for memory in stage.memories)),
             bars=tuple(
                 (role, width(blocks / largest)) for role, blocks in _by_role(stage.memories).items() if blocks
@@ -179,7 +179,7 @@ def words(memory: Memory) -> str:
 def _by_role(memories: Sequence[Memory]) -> dict[str, float]:
     blocks = dict.fromkeys(ROLE_NAMES, 0.0)
     for memory in memories:
-        blocks[role_of(memory)] += memory.bram36
+        blocks[role_of(memory)] += memory.blocks
     return blocks
 
 

@@ -1,4 +1,4 @@
-"""The block RAM of the device as a map: one square a RAMB36, filled in the order of the data."""
+"""The block RAM of the device as a map: one square a RAMB36 or an EBR, filled in the order of the data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fireline.codegen.plan.summary import Summary
 from fireline.sim.report.format import count
 from fireline.sim.report.hardware import role_of, words
 
-SQUARE = 10  # side of a RAMB36
+SQUARE = 10  # side of a RAMB36 or an EBR
 ASPECT = 7  # width to height of the whole
 
 
@@ -37,8 +37,8 @@ class MemoryMap:
 
 def memory_map(summary: Summary) -> MemoryMap | None:
     """None when the memories do not fit the device."""
-    total = int(summary.available.bram36)
-    if not total or summary.used.bram36 > total:
+    total = int(summary.available.blocks)
+    if not total or summary.used.blocks > total:
         return None
     columns = ceil(sqrt(total * ASPECT))
     rows = ceil(total / columns)
@@ -55,15 +55,15 @@ def memory_map(summary: Summary) -> MemoryMap | None:
 
 def _memories(summary: Summary) -> Iterator[tuple[str, str, float]]:
     """Role, description and blocks of every memory in block RAM."""
-    rest = summary.used.bram36
+    rest = summary.used.blocks
     for stage in summary.stages:
         for memory in stage.memories:
-            if memory.bram36:
-                rest -= memory.bram36
-                size = f"{words(memory)} bit, {count(memory.bram36)} BRAM36"
-                yield role_of(memory), f"{stage.name} {memory.name}\n{size}", memory.bram36
+            if memory.blocks:
+                rest -= memory.blocks
+                size = f"{words(memory)} bit, {count(memory.blocks)} {summary.block}"
+                yield role_of(memory), f"{stage.name} {memory.name}\n{size}", memory.blocks
     if rest:
-        yield "shell", f"around the network\n{count(rest)} BRAM36", rest
+        yield "shell", f"around the network\n{count(rest)} {summary.block}", rest
 
 
 def _laid(role: str, tip: str, place: float, blocks: float, columns: int) -> Iterator[Run]:

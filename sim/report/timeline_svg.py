@@ -70,8 +70,8 @@ def plan_svg(plan: Plan) -> str:
     time.set_yticks(rows, [stage.name for stage in s.stages], fontsize=7)
     time.set_title("cycles an image")
     left = np.zeros(len(s.stages))
-    for name, color in (("lut", "#2f6f8f"), ("dsp", "#d98c5f"), ("bram36", "#7fa650"), ("uram", "#8f2f3f")):
-        available = getattr(part, name)
+    for name, color in (("lut", "#2f6f8f"), ("dsp", "#d98c5f"), ("blocks", "#7fa650"), ("uram", "#8f2f3f")):
+        available = getattr(s.available, name)
         if available:
             shares = np.array([getattr(stage.resources, name) / available for stage in s.stages])
             used.barh(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.geometry.line_buffer import buffer_rows
-from fireline.codegen.plan.cost.memory import Resources, ceil_div, rom
+from fireline.codegen.plan.cost.fabric import Fabric
+from fireline.codegen.plan.cost.memory import Resources, ceil_div
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
 from fireline.codegen.plan.cost.parts import Part, ram_part, rom_part
 from fireline.codegen.plan.cost.rule import rule_parts
@@ -22,7 +23,7 @@ def weight_rom(node: Conv2d, folding: Folding) -> tuple[int, int]:
     return node.output.shape[0] // folding.pe * window_words(node, folding), width
 
 
-def common_parts(graph: Graph, node: Conv2d, folding: Folding) -> list[Part]:
+def common_parts(graph: Graph, node: Conv2d, folding: Folding, fabric: Fabric) -> list[Part]:
     """The pieces that are the same for every choice of multipliers and weight memory."""
     source = graph.nodes[node.inputs[0]].output
     pe, terms, x_bits = folding.pe, folding.simd * folding.rows, source.type.bits
@@ -31,28 +32,29 @@ def common_parts(graph: Graph, node: Conv2d, folding: Folding) -> list[Part]:
         held = buffer_rows(node, source.shape)
         banks = 1 if folding.rows == 1 else held  # rows read together are memories of their own
         depth = held // banks * source.shape[2] * source.shape[0] // folding.simd
-        result += [ram_part("line buffer", depth, folding.simd * x_bits)] * banks
+        result += [ram_part("line buffer", depth, folding.simd * x_bits, fabric)] * banks
         # Padding is one LUT a bit, and so is the choice between banks.
         select = Resources(lut=terms * x_bits * (1 if banks == 1 else 2))
         result.append(Part("window control", WINDOW_CONTROL + select))
     if pe < node.output.shape[0]:
-        result.append(ram_part("window", window_words(node, folding), terms * x_bits))
-    result.append(rom_part("biases", node.output.shape[0] // pe, pe * node.accumulator.bits))
-    return result + rule_parts(node.requantize, node.accumulator.bits, node, pe)
+        result.append(ram_part("window", window_words(node, folding), terms * x_bits, fabric))
+    result.append(rom_part("biases", node.output.shape[0] // pe, pe * node.accumulator.bits, fabric))
+    return result + rule_parts(node.requantize, node.accumulator.bits, node, pe, fabric)
 
 
-def chosen_parts(graph: Graph, node: Conv2d, folding: Folding) -> list[Part]:
+def chosen_parts(graph: Graph, node: Conv2d, folding: Folding, fabric: Fabric) -> list[Part]:
     """Weights, multipliers and adders."""
     x, pe, acc_bits = graph.nodes[node.inputs[0]].output.type, folding.pe, node.accumulator.bits
     depth, bits = weight_rom(node, folding)
     result = [
-        Part("weights", rom(depth, bits, folding.rom), depth, bits, folding.rom),
-        Part("multipliers", products(x, node.weight_type, folding)),
+        Part("weights", fabric.rom(depth, bits, folding.rom), depth, bits, folding.rom),
+        Part("multipliers", products(x, node.weight_type, folding, fabric)),
     ]
     if folding.rom == "uram":  # which is loaded: a row is gathered before it is written
         result.append(Part("loading", Resources(lut=40, ff=64 * ceil_div(bits, 64))))
     tree = adder_tree(folding.simd * folding.rows, x.bits + node.weight_type.bits) * pe
-    if tree or folding.multiplier == "lut" or folding.packed > 1:  # else the sum is inside the DSP
-        # The choice between the bias and the last sum fits the LUT that adds.
-        result.append(Part("adders", Resources(lut=tree + acc_bits * pe, ff=tree + acc_bits * pe)))
+    inside = folding.multiplier == "dsp" and folding.packed == 1 and fabric.dsp_adds
+    if tree or not inside:  # else the sum is inside the DSP
+        accumulator = fabric.accumulator * acc_bits * pe  # with the choice between the bias and the last sum
+        result.append(Part("adders", Resources(lut=tree + accumulator, ff=tree + acc_bits * pe)))
     return result

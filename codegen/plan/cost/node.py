@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 from fireline.codegen.plan.cost.conv2d import chosen_parts, common_parts
+from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.memory import Resources, ceil_div
 from fireline.codegen.plan.cost.parts import Part, ram_part, rom_part, stream_part
 from fireline.codegen.plan.cost.rule import rule_parts
@@ -25,9 +27,6 @@ from fireline.graph import (
 # State machine, counters and stream handshakes of one process.
 CONTROL = Resources(lut=60, ff=60)
 
-# AXI DMA (both ways, simple mode), two interconnects and resets around the network on a Zynq part (PG021, PG059).
-SHELL = Resources(lut=4000, lutram=400, ff=6000, bram18=6)
-
 
 def resources(plan: Plan) -> tuple[Resources, ...]:
     """Resources of every node with the streams and width adapters in front of it, in the graph's order."""
@@ -38,27 +37,27 @@ def resources(plan: Plan) -> tuple[Resources, ...]:
 
 def total(plan: Plan) -> Resources:
     """Resources of the whole design, the shell around the network included."""
-    return Resources.sum([SHELL, *resources(plan)])
+    return Resources.sum([fabric_of(plan.device).shell, *resources(plan)])
 
 
 def parts(plan: Plan, index: int) -> list[Part]:
     """The pieces that node `index` is made of, the streams and width adapters in front of it included."""
     graph, node, folding = plan.graph, plan.graph.nodes[index], plan.foldings[index]
-    result = core_parts(graph, node, folding)
+    fabric = fabric_of(plan.device)
+    result = core_parts(graph, node, folding, fabric)
     for position, source in enumerate(node.inputs):
         bits = graph.nodes[source].output.type.bits
-        result.append(stream_part(plan.depth(index, position), folding.simd * bits))
+        result.append(stream_part(plan.depth(index, position), folding.simd * bits, fabric))
         if plan.foldings[source].pe != folding.simd:
-            result.append(stream_part(plan.adapter_depth(index, position), plan.foldings[source].pe * bits))
-            result.append(
-                Part("adapter", narrow_side(plan.foldings[source].pe, bits) + wide_side(folding.simd, bits))
-            )
+            wide = plan.foldings[source].pe
+            result.append(stream_part(plan.adapter_depth(index, position), wide * bits, fabric))
+            result.append(Part("adapter", narrow_side(wide, bits, fabric) + wide_side(folding.simd, bits)))
     return result
 
 
-def narrow_side(pe: int, bits: int) -> Resources:
+def narrow_side(pe: int, bits: int, fabric: Fabric) -> Resources:
     """The part of a width adapter that depends on its producer: a shift register with a parallel load."""
-    return Resources(lut=pe * bits + 6, ff=pe * bits + 6)
+    return logic(Resources(lut=pe * bits + 6, ff=pe * bits + 6), fabric)
 
 
 def wide_side(simd: int, bits: int) -> Resources:
@@ -66,14 +65,27 @@ def wide_side(simd: int, bits: int) -> Resources:
     return Resources(ff=simd * bits)
 
 
-def core_parts(graph: Graph, node: Node, folding: Folding, *, chosen: bool = True) -> list[Part]:
+def logic(counted: Resources, fabric: Fabric) -> Resources:
+    """Control and multiplexers, counted in six-input LUTs, in the LUTs of `fabric`."""
+    return replace(counted, lut=ceil(counted.lut * fabric.logic))
+
+
+def core_parts(
+    graph: Graph, node: Node, folding: Folding, fabric: Fabric, *, chosen: bool = True
+) -> list[Part]:
     """The pieces of a node that depend on its own folding alone; `chosen` includes `chosen_parts` of a convolution."""
+    own = chosen_parts(graph, node, folding, fabric) if chosen and isinstance(node, Conv2d) else []
+    common = _common_parts(graph, node, folding, fabric)
+    return [p if p.storage else replace(p, resources=logic(p.resources, fabric)) for p in common] + own
+
+
+def _common_parts(graph: Graph, node: Node, folding: Folding, fabric: Fabric) -> list[Part]:
+    """The pieces that are the same for every choice of multipliers and weight memory; logic is in six-input LUTs."""
     control = Part("control", CONTROL)
     bits, pe = node.output.type.bits, folding.pe
     match node:
         case Conv2d():
-            own = chosen_parts(graph, node, folding) if chosen else []
-            return [control, *common_parts(graph, node, folding), *own]
+            return [control, *common_parts(graph, node, folding, fabric)]
         case MaxPool2d():
             channels = node.output.shape[0]
             slots = [
@@ -82,25 +94,25 @@ def core_parts(graph: Graph, node: Node, folding: Folding, *, chosen: bool = Tru
             # A comparator and a multiplexer for each window that is open at a time.
             compare = Resources(lut=ceil(1.5 * bits) * pe, ff=bits * pe) * sum(slots)
             row, pixel = node.output.shape[2] * channels // pe, channels // pe
-            rows = [ram_part("rows", row, pe * bits)] * slots[0] + [
-                ram_part("columns", pixel, pe * bits)
+            rows = [ram_part("rows", row, pe * bits, fabric)] * slots[0] + [
+                ram_part("columns", pixel, pe * bits, fabric)
             ] * slots[1]
             return [control, control, Part("compare", compare), *rows]
         case GlobalAvgPool2d():
             adders = Part("adders", Resources(lut=bits * pe, ff=bits * pe))
-            return [control, adders, ram_part("sums", node.output.shape[0] // pe, pe * bits)]
+            return [control, adders, ram_part("sums", node.output.shape[0] // pe, pe * bits, fabric)]
         case Concat():
             return [control, Part("multiplexer", Resources(lut=bits * pe, ff=bits * pe))]
         case Add():
             wide = node.accumulator.bits
             scaled = sum(0 if m & (m - 1) == 0 else wide for m in map(abs, node.mult))
             adders = Part("adders", Resources(lut=(wide + scaled) * pe, ff=wide * pe))
-            return [control, adders, *rule_parts(node.requantize, wide, node, pe)]
+            return [control, adders, *rule_parts(node.requantize, wide, node, pe, fabric)]
         case Rescale():
             wide = graph.nodes[node.inputs[0]].output.type.bits
-            return [control, *rule_parts(node.requantize, wide, node, pe)]
+            return [control, *rule_parts(node.requantize, wide, node, pe, fabric)]
         case Lookup():
             words = (1 << graph.nodes[node.inputs[0]].output.type.bits) * max(1, len(node.table) // pe)
-            return [control, *[rom_part("table", words, bits)] * pe]
+            return [control, *[rom_part("table", words, bits, fabric)] * pe]
         case Input():
             return [control, Part("axi stream", Resources(lut=40 + bits * pe, ff=80 + 2 * bits * pe))]

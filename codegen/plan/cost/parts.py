@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fireline.codegen.plan.cost.memory import (
-    LUT_PER_RAMB18,
-    Resources,
-    Storage,
-    fifo,
-    fifo_is_lut,
-    ram,
-    ram_is_lut,
-    ramb18,
-    rom,
-    rom_luts,
-)
+from fireline.codegen.plan.cost.fabric import Fabric
+from fireline.codegen.plan.cost.memory import Resources, Storage
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH
 
 
@@ -30,18 +20,19 @@ class Part:
     storage: Storage | None = None
 
 
-def ram_part(name: str, depth: int, width: int) -> Part:
+def ram_part(name: str, depth: int, width: int, fabric: Fabric) -> Part:
     """A memory that is written and read, where it is cheapest."""
-    return Part(name, ram(depth, width), depth, width, "lut" if ram_is_lut(depth, width) else "bram")
+    storage: Storage = "lut" if fabric.ram_is_lut(depth, width) else "bram"
+    return Part(name, fabric.ram(depth, width), depth, width, storage)
 
 
-def rom_part(name: str, depth: int, width: int) -> Part:
+def rom_part(name: str, depth: int, width: int, fabric: Fabric) -> Part:
     """A small constant memory, where it is cheapest."""
-    storage: Storage = "lut" if rom_luts(depth, width) <= LUT_PER_RAMB18 * ramb18(depth, width) else "bram"
-    return Part(name, rom(depth, width, storage), depth, width, storage)
+    storage: Storage = "lut" if fabric.rom_is_lut(depth, width) else "bram"
+    return Part(name, fabric.rom(depth, width, storage), depth, width, storage)
 
 
-def stream_part(depth: int, width: int) -> Part:
+def stream_part(depth: int, width: int, fabric: Fabric) -> Part:
     """A stream of `depth` tokens of `width` bits."""
-    place: Storage = "lut" if depth <= DEFAULT_DEPTH or fifo_is_lut(depth, width) else "bram"
-    return Part("fifo", fifo(depth, width), depth, width, place)
+    storage: Storage = "lut" if depth <= DEFAULT_DEPTH or fabric.fifo_is_lut(depth, width) else "bram"
+    return Part("fifo", fabric.fifo(depth, width), depth, width, storage)

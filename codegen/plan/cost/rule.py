@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+from fireline.codegen.plan.cost.fabric import Fabric
 from fireline.codegen.plan.cost.memory import Resources, ceil_div
-from fireline.codegen.plan.cost.multipliers import product_dsps
 from fireline.codegen.plan.cost.parts import Part, rom_part
 from fireline.graph import Node, Requantize, Rule, Thresholds
 
 
-def rule_parts(rule: Rule | None, bits: int, node: Node, pe: int) -> list[Part]:
+def rule_parts(rule: Rule | None, bits: int, node: Node, pe: int, fabric: Fabric) -> list[Part]:
     """What makes `pe` outputs of `bits`-bit accumulators, and the constants of their channels."""
     match rule:
         case Requantize():
-            return _requantize_parts(rule, bits, node, pe)
+            return _requantize_parts(rule, bits, node, pe, fabric)
         case Thresholds():
-            return _threshold_parts(rule, bits, node, pe)
+            return _threshold_parts(rule, bits, node, pe, fabric)
         case None:
             return []
 
 
-def _threshold_parts(rule: Thresholds, bits: int, node: Node, pe: int) -> list[Part]:
+def _threshold_parts(rule: Thresholds, bits: int, node: Node, pe: int, fabric: Fabric) -> list[Part]:
     """A comparator for every step, two bits a LUT, and a counter of those that say yes."""
     rows, steps = rule.steps.shape
     lane = Resources(lut=steps * (ceil_div(bits, 2) + 1), ff=steps + node.output.type.bits)
     result = [Part("thresholds", lane * pe)]
     if rows > 1:
-        result.append(rom_part("steps", rows // pe, pe * steps * bits))
+        result.append(rom_part("steps", rows // pe, pe * steps * bits, fabric))
     return result
 
 
-def _requantize_parts(rule: Requantize, bits: int, node: Node, pe: int) -> list[Part]:
+def _requantize_parts(rule: Requantize, bits: int, node: Node, pe: int, fabric: Fabric) -> list[Part]:
     wide, lane = bits, Resources()
     multiplier = int(rule.mult.max()).bit_length()
     if multiplier > 1 or int(rule.mult.min()) < 1:
-        lane += Resources(dsp=product_dsps(multiplier + 1, bits))
+        lane += Resources(dsp=fabric.product_dsps(multiplier + 1, bits))
         wide += multiplier
     if rule.add.any():
         lane += Resources(lut=wide, ff=wide)
@@ -48,5 +48,5 @@ def _requantize_parts(rule: Requantize, bits: int, node: Node, pe: int) -> list[
         varying = (multiplier if len(set(rule.mult.tolist())) > 1 else 0) + shifts.bit_length()
         varying += wide if len(set(rule.add.tolist())) > 1 else 0
         if varying:
-            result.append(rom_part("scales", node.output.shape[0] // pe, pe * varying))
+            result.append(rom_part("scales", node.output.shape[0] // pe, pe * varying, fabric))
     return result

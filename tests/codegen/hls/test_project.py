@@ -177,3 +177,9 @@ def test_full_size_squeezenet_is_written_in_seconds(tmp_path: Path) -> None:
     graph = squeezenet1_1()
     write_project(simple_plan(graph, device("xczu7ev"), 300.0), tmp_path / "project", random_pixels(graph, 1))
     assert sum(map(len, contents(tmp_path / "project").values())) < 30 << 20
+
+
+def test_a_lattice_part_is_for_the_other_target(tmp_path: Path) -> None:
+    with pytest.raises(FirelineError, match=r"LFE5U-85F: .*no part of Lattice .*--target rtl"):
+        write_project(simple_plan(fire_network(), device("LFE5U-85F"), 80.0), tmp_path / "project")
+    assert not (tmp_path / "project").exists()

@@ -52,7 +52,7 @@ def test_the_search_finds_what_trying_everything_finds() -> None:
     assert choose(choices, best - 1, room) is None
 
 
-@pytest.mark.parametrize("name", ["xc7z020", "xczu3eg", "xczu7ev", "xcu250"])
+@pytest.mark.parametrize("name", ["xc7z020", "xczu3eg", "xczu7ev", "xcu250", "LFE5U-85F"])
 def test_a_target_is_met_cheaply(name: str) -> None:
     graph = fire_network()
     fast = plan_for(graph, name)

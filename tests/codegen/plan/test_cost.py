@@ -9,9 +9,10 @@ import pytest
 
 from fireline.codegen.plan.choice import Freedom, budget, foldings, node_options, plan_for
 from fireline.codegen.plan.cost.conv2d import weight_rom
+from fireline.codegen.plan.cost.fabric import ECP5, XILINX
 from fireline.codegen.plan.cost.memory import Resources
-from fireline.codegen.plan.cost.multipliers import adder_tree, packed_products, product_luts, products
-from fireline.codegen.plan.cost.node import SHELL, parts, resources, total
+from fireline.codegen.plan.cost.multipliers import adder_tree, products
+from fireline.codegen.plan.cost.node import parts, resources, total
 from fireline.codegen.plan.cycles import cycles, lanes, node_cycles
 from fireline.codegen.plan.devices import device, devices
 from fireline.codegen.plan.foldings import Folding, Plan
@@ -78,19 +79,19 @@ def test_no_folding_does_more_than_its_lanes() -> None:
 
 
 def test_dsps_are_shared_where_the_products_fit() -> None:
-    assert packed_products(UINT8, INT8) == 2
-    assert packed_products(UINT4, INT4) == 3
-    assert packed_products(IntType(17, False), INT8) == 1
-    assert products(UINT8, INT8, Folding(4, 8)) == Resources(dsp=32)
-    assert products(UINT8, INT8, Folding(4, 8, packed=2)).dsp == 16
-    assert products(UINT4, INT4, Folding(4, 8, packed=3)).dsp == 16  # three and one
-    assert products(UINT4, INT4, Folding(4, 8, multiplier="lut")).lut == 32 * 24
+    assert XILINX.packed_products(UINT8, INT8) == 2
+    assert XILINX.packed_products(UINT4, INT4) == 3
+    assert XILINX.packed_products(IntType(17, False), INT8) == 1
+    assert products(UINT8, INT8, Folding(4, 8), XILINX) == Resources(dsp=32)
+    assert products(UINT8, INT8, Folding(4, 8, packed=2), XILINX).dsp == 16
+    assert products(UINT4, INT4, Folding(4, 8, packed=3), XILINX).dsp == 16  # three and one
+    assert products(UINT4, INT4, Folding(4, 8, multiplier="lut"), XILINX).lut == 32 * 24
 
 
 def test_shared_products_never_meet() -> None:
     """Over all operands of some widths, each product is what its field holds after the borrow is given back."""
     for x, w in ((UINT4, INT4), (IntType(3, False), IntType(5, True)), (INT4, INT4)):
-        count, spacing = packed_products(x, w), x.bits + w.bits
+        count, spacing = XILINX.packed_products(x, w), x.bits + w.bits
         for activation in range(x.min, x.max + 1):
             for first in range(w.min, w.max + 1):
                 weights = [first, w.min, w.max, 1][:count]
@@ -102,9 +103,9 @@ def test_shared_products_never_meet() -> None:
 
 
 def test_products_in_logic_are_as_measured() -> None:
-    assert [product_luts(UINT4, INT4), product_luts(UINT8, INT8)] == [24, 146]
-    assert product_luts(INT8, INT8) == product_luts(IntType(7, False), INT8)
-    assert product_luts(IntType(16, False), INT8) == 292
+    assert [XILINX.product_luts(UINT4, INT4), XILINX.product_luts(UINT8, INT8)] == [24, 146]
+    assert XILINX.product_luts(INT8, INT8) == XILINX.product_luts(IntType(7, False), INT8)
+    assert XILINX.product_luts(IntType(16, False), INT8) == 292
 
 
 def test_an_adder_is_one_lut_a_bit() -> None:
@@ -130,7 +131,7 @@ def test_a_plan_needs_no_more_than_its_options_say() -> None:
     promised = [
         next(o.counts for o in ways if o.folding == f) for ways, f in zip(options, plan.foldings, strict=True)
     ]
-    promise = Resources.sum([SHELL, *(Resources(*counts) for counts in promised)])
+    promise = Resources.sum([XILINX.shell, *(Resources(*counts) for counts in promised)])
     assert all(a <= b for a, b in zip(total(plan).counts(), promise.counts(), strict=True))
     assert all(a <= b for a, b in zip(promise.counts(), budget(plan.device).counts(), strict=True))
 
@@ -152,3 +153,10 @@ def test_uram_needs_loaded_weights_but_on_versal() -> None:
 def test_illegal_foldings_are_refused(folding: Folding) -> None:
     with pytest.raises(FirelineError, match=r"divide|rows"):
         conv_plan(folding)
+
+
+def test_an_ecp5_multiplies_in_18_bits_and_adds_in_logic() -> None:
+    assert products(UINT8, INT8, Folding(4, 8), ECP5) == Resources(dsp=32)
+    assert ECP5.packed_products(UINT8, INT8) == 1
+    assert products(UINT4, INT4, Folding(4, 8, multiplier="lut"), ECP5).lut == 32 * 60
+    assert ECP5.product_dsps(19, 8) == 2

@@ -1,14 +1,9 @@
 import pytest
 
-from fireline.codegen.plan.cost.memory import (
-    Resources,
-    fifo,
-    ram,
-    ramb18,
-    rom,
-    rom_luts,
-    uram,
-)
+from fireline.codegen.plan.cost import ecp5
+from fireline.codegen.plan.cost.fabric import ECP5, XILINX
+from fireline.codegen.plan.cost.memory import Resources, ramb18, uram
+from fireline.codegen.plan.cost.xilinx import rom_luts
 
 
 @pytest.mark.parametrize(
@@ -44,15 +39,15 @@ def test_uram_has_one_shape() -> None:
 
 @pytest.mark.parametrize("storage", ["lut", "bram", "uram"])
 def test_a_rom_costs_only_its_own_kind(storage: str) -> None:
-    used = rom(1000, 100, storage)
+    used = XILINX.rom(1000, 100, storage)
     assert [used.lut > 0, used.bram18 > 0, used.uram > 0] == [storage == s for s in ("lut", "bram", "uram")]
 
 
 def test_memories_go_where_they_are_cheap() -> None:
-    assert ram(16, 24).bram18 == 0 < ram(16, 24).lutram
-    assert ram(1792, 64).bram18 > 0 == ram(1792, 64).lut
-    assert fifo(2, 64).bram18 == fifo(226, 32).bram18 - 1 == 0
-    assert fifo(64, 16).lutram == 32
+    assert XILINX.ram(16, 24).bram18 == 0 < XILINX.ram(16, 24).lutram
+    assert XILINX.ram(1792, 64).bram18 > 0 == XILINX.ram(1792, 64).lut
+    assert XILINX.fifo(2, 64).bram18 == XILINX.fifo(226, 32).bram18 - 1 == 0
+    assert XILINX.fifo(64, 16).lutram == 32
 
 
 def test_resources_add_up() -> None:
@@ -60,3 +55,15 @@ def test_resources_add_up() -> None:
     assert a + b == Resources(11, 2, 3, 4, 6, 6)
     assert a * 2 == Resources(2, 4, 6, 8, 10, 12)
     assert Resources.sum([a, b, b]).bram36 == 3.5
+
+
+@pytest.mark.parametrize(
+    ("depth", "luts"), [(1, 0), (16, 40), (32, 80), (64, 160), (128, 320), (256, 774), (576, 1974)]
+)
+def test_a_rom_in_the_logic_of_an_ecp5_as_yosys_builds_it(depth: int, luts: int) -> None:
+    assert ecp5.rom_luts(depth, 40) == luts
+
+
+def test_distributed_ram_of_an_ecp5_is_16_words_of_4_bits() -> None:
+    assert ECP5.ram(16, 16).lutram == 16 < ECP5.ram(16, 16).lut == 24
+    assert ECP5.ram(1024, 18) == Resources(bram18=1)

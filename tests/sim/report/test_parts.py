@@ -89,7 +89,7 @@ def test_the_memory_map_holds_every_block_once() -> None:
     places = [(run.y // SQUARE * drawn.width + run.x, run.width) for run in drawn.runs]
     assert all(a + length == b for (a, length), (b, _) in pairwise(places))
     assert drawn.width * drawn.height >= 140 * SQUARE**2
-    assert sum(float(row.bram36) for row in layer_memories(figures)) <= figures.used.bram36
+    assert sum(float(row.blocks) for row in layer_memories(figures)) <= figures.used.bram36
 
 
 def test_memories_that_do_not_fit_have_no_map() -> None:

@@ -1,0 +1,55 @@
+"""Memories and products in the four-input LUTs of Lattice ECP5 parts. docs/cost-model.md has the sources."""
+
+from __future__ import annotations
+
+from fireline.codegen.plan.cost.memory import ceil_div
+from fireline.fixed import IntType
+
+# LUTs of a product in logic, two for each CCU2C: row x - 1, column w - 1 for an unsigned factor of x bits and a signed
+# one of w bits. Measured with Yosys 0.70, synth_ecp5 -nodsp.
+PRODUCT_LUTS = (
+    (1, 2, 3, 4, 5, 6, 7, 8),
+    (3, 4, 13, 16, 17, 22, 23, 28),
+    (4, 12, 25, 39, 47, 53, 67, 73),
+    (10, 14, 40, 60, 81, 86, 120, 126),
+    (11, 18, 56, 78, 85, 107, 150, 183),
+    (14, 20, 74, 100, 107, 134, 173, 216),
+    (15, 24, 90, 122, 130, 186, 228, 233),
+    (18, 26, 108, 142, 155, 237, 261, 289),
+)
+
+
+def product_luts(x: IntType, w: IntType) -> int:
+    """LUTs of one product of an `x` and a `w`."""
+    rows, columns = max(1, x.bits - x.signed), w.bits + (not w.signed)
+    if rows <= 8 and columns <= 8:
+        return PRODUCT_LUTS[rows - 1][columns - 1]
+    return ceil_div(PRODUCT_LUTS[7][7] * rows * columns, 64)
+
+
+def rom_luts(depth: int, width: int) -> int:
+    """LUTs of a constant memory in logic.
+
+    A LUT4 is 16 words of one bit; PFUMX and L6MUX21 join up to eight at no LUT (FPGA-DS-02012, "PFU Blocks"). Each
+    further eight take 10/3 LUTs to join, as measured with Yosys.
+    """
+    if depth <= 1:
+        return 0
+    leaves = ceil_div(depth, 16)
+    return width * leaves + ceil_div(10 * width * (ceil_div(leaves, 8) - 1), 3)
+
+
+def ram_luts(depth: int, width: int) -> int:
+    """LUTs of a simple dual-port distributed RAM: 16 words of 4 bits are four LUTs and two for the write port."""
+    banks = ceil_div(depth, 16)
+    return 6 * banks * ceil_div(width, 4) + width * (banks - 1)
+
+
+def ram_memory(depth: int, width: int) -> int:
+    """Those of `ram_luts` that are memory."""
+    return 4 * ceil_div(depth, 16) * ceil_div(width, 4)
+
+
+def fifo_luts(depth: int, width: int) -> int:
+    """LUTs of a FIFO in distributed RAM, plus its pointers and the handshake."""
+    return ram_luts(depth, width) + 6 * depth.bit_length() + 4

@@ -1,0 +1,132 @@
+"""What the parts of a vendor are built of: where a memory goes, what a product and a LUT of logic become there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fireline.codegen.plan.cost import ecp5, xilinx
+from fireline.codegen.plan.cost.memory import Resources, Storage, ceil_div, ramb18, uram
+from fireline.codegen.plan.devices import Device
+from fireline.fixed import IntType
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """The cost of the pieces of a design, in the resources of one vendor's parts.
+
+    Functions of memories take a depth in words and a width in bits; `ram_memory` and `fifo_memory` are those of the
+    LUTs that must be able to be memory. A DSP multiplies `dsp_operands` signed bits; `dsp_adds` says whether it sums.
+    """
+
+    rom_luts: Callable[[int, int], int]
+    ram_luts: Callable[[int, int], int]
+    ram_memory: Callable[[int, int], int]
+    fifo_luts: Callable[[int, int], int]
+    fifo_memory: Callable[[int, int], int]
+    product_luts: Callable[[IntType, IntType], int]
+    dsp_operands: tuple[int, int]
+    dsp_adds: bool
+    luts_per_block: int  # what a block RAM is worth when either would do: about their ratio on the parts
+    accumulator: int  # LUTs of a bit of a sum that starts anew or goes on
+    logic: float  # LUTs in place of a six-input one, in control and multiplexers
+    shell: Resources  # around the network
+
+    def rom(self, depth: int, width: int, storage: Storage) -> Resources:
+        """A constant memory with a registered output."""
+        match storage:
+            case "lut":
+                return Resources(lut=self.rom_luts(depth, width), ff=width)
+            case "bram":
+                return Resources(bram18=ramb18(depth, width))
+            case "uram":  # rows are whole words of 64 bits
+                return Resources(uram=uram(depth, 64 * ceil_div(width, 64)))
+
+    def ram(self, depth: int, width: int) -> Resources:
+        """A memory that is written and read: distributed RAM where that is cheaper than block RAM."""
+        luts = self.ram_luts(depth, width)
+        if self.ram_is_lut(depth, width):
+            return Resources(lut=luts, lutram=self.ram_memory(depth, width), ff=width)
+        return Resources(bram18=ramb18(depth, width))
+
+    def ram_is_lut(self, depth: int, width: int) -> bool:
+        """Whether `ram` puts the memory in LUTs."""
+        return self._pays(self.ram_luts(depth, width), depth, width)
+
+    def rom_is_lut(self, depth: int, width: int) -> bool:
+        """Whether a small constant memory is cheaper in LUTs."""
+        return self._pays(self.rom_luts(depth, width), depth, width)
+
+    def fifo(self, depth: int, width: int) -> Resources:
+        """A stream of `depth` tokens: registers at depth 2, LUTs as memory or block RAM beyond."""
+        if depth <= 2:
+            return Resources(lut=width + 6, ff=2 * width + 4)
+        if self.fifo_is_lut(depth, width):
+            return Resources(
+                lut=self.fifo_luts(depth, width),
+                lutram=self.fifo_memory(depth, width),
+                ff=width + 2 * depth.bit_length(),
+            )
+        return Resources(lut=6 * depth.bit_length(), ff=4 * depth.bit_length(), bram18=ramb18(depth, width))
+
+    def fifo_is_lut(self, depth: int, width: int) -> bool:
+        """Whether `fifo` puts the stream in LUTs rather than block RAM."""
+        return self._pays(self.fifo_luts(depth, width), depth, width)
+
+    def product_dsps(self, x_bits: int, w_bits: int) -> int:
+        """DSPs of one product of signed factors."""
+        small, large = sorted((x_bits, w_bits))
+        return ceil_div(small, self.dsp_operands[0]) * ceil_div(large, self.dsp_operands[1])
+
+    def packed_products(self, x: IntType, w: IntType) -> int:
+        """Products of several weights with one activation that share a DSP.
+
+        The weights stand so far apart in the wide operand that no product reaches into the next but for its sign; the
+        top one needs a bit more for the borrow from below.
+        """
+        if x.bits + 1 > self.dsp_operands[0]:
+            return 1
+        return max(1, (self.dsp_operands[1] - 1 - w.bits) // (x.bits + w.bits) + 1)
+
+    def _pays(self, luts: int, depth: int, width: int) -> bool:
+        return luts <= self.luts_per_block * ramb18(depth, width)
+
+
+# A DSP48E1 or DSP48E2 multiplies 18 by at least 25 signed bits (UG479, UG579). The shell is an AXI DMA (both ways,
+# simple mode), two interconnects and resets (PG021, PG059).
+XILINX = Fabric(
+    rom_luts=xilinx.rom_luts,
+    ram_luts=xilinx.ram_luts,
+    ram_memory=xilinx.ram_luts,
+    fifo_luts=xilinx.fifo_luts,
+    fifo_memory=xilinx.fifo_memory,
+    product_luts=xilinx.product_luts,
+    dsp_operands=(18, 25),
+    dsp_adds=True,
+    luts_per_block=300,
+    accumulator=1,
+    logic=1,
+    shell=Resources(lut=4000, lutram=400, ff=6000, bram18=6),
+)
+
+# MULT18X18D multiplies 18 by 18 bits; Yosys never infers ALU54B, the adder behind it (FPGA-TN-02205). The shell is a
+# UART.
+ECP5 = Fabric(
+    rom_luts=ecp5.rom_luts,
+    ram_luts=ecp5.ram_luts,
+    ram_memory=ecp5.ram_memory,
+    fifo_luts=ecp5.fifo_luts,
+    fifo_memory=ecp5.ram_memory,
+    product_luts=ecp5.product_luts,
+    dsp_operands=(18, 18),
+    dsp_adds=False,
+    luts_per_block=400,
+    accumulator=2,
+    logic=1.7,
+    shell=Resources(lut=400, ff=300),
+)
+
+
+def fabric_of(part: Device) -> Fabric:
+    """What `part` is built of."""
+    return ECP5 if part.family == "ecp5" else XILINX
