@@ -142,45 +142,57 @@ MUTATIONS = (
     timing("codegen/plan/cycles.py", "+ 1 + DEFAULT_DEPTH)", "+ DEFAULT_DEPTH)"),
     timing("codegen/plan/cycles.py", "max(own, prod(node.output.shape))", "own"),
     timing("codegen/plan/cost/node.py", "plan.adapter_depth(index, position)", "2"),
+    # What is said about accesses to a line buffer.
+    *[
+        Mutation("codegen/geometry/line_buffer.py", old, new, ("tests/codegen/hls/test_project_parts.py",))
+        for old, new in (
+            ("within // loads) * steps", "within // loads + 1) * steps"),
+            ("(column + left) // sw, columns - 1", "(column + left) // sw, columns"),
+            ("np.maximum(reads, 1)", "reads[reads > 0]"),
+            ("written[height - kept :]", "written[:kept]"),
+        )
+    ],
     # Every kernel.
-    kernel("add", "test_joins", "y.lane[lane]) * L::kMultB", "y.lane[lane]) * L::kMultA"),
+    kernel("add", "test_joins", "y[lane], L::kMultB)", "y[lane], L::kMultA)"),
     kernel("axi", "test_joins", "data >> (lane * L::kSlotBits)", "data >> ((lane ^ 1) * L::kSlotBits)"),
-    kernel(
-        "axi", "test_joins", "std::int64_t>(token.lane[lane])", "std::int64_t>(token.lane[LANES - 1 - lane])"
-    ),
+    kernel("axi", "test_joins", "std::int64_t>(values[lane])", "std::int64_t>(values[LANES - 1 - lane])"),
     kernel("axi", "test_stream", "i == VALUES / LANES - 1 && lane == LANES - 1", "i == VALUES / LANES - 1"),
     kernel("concat", "test_joins", "fold < FIRST ? first.read()", "fold <= FIRST ? first.read()"),
     kernel("concat", "test_joins", "(fold - FIRST, rest...)", "(fold - FIRST + 1, rest...)"),
-    kernel(
-        "conv2d",
-        "test_conv2d",
-        "line_buffer<L>(input, windows));",
-        "line_buffer<L>(input, windows)); windows.read();",
-    ),
-    kernel("fire", "test_joins", "(output, joined1x1, joined3x3)", "(output, joined3x3, joined1x1)"),
     kernel("fork", "test_joins", "i < TOKENS;", "i < TOKENS - 1;"),
     kernel("globalavgpool2d", "test_joins", "if (pixel == 0) sum", "if (pixel <= 1) sum"),
-    kernel("line_buffer", "test_conv2d", "- L::kPadLeft + kx;", "- L::kPadLeft + kx + 1;"),
-    kernel("line_buffer", "test_conv2d", "- L::kPadTop + ky + j;", "- L::kPadTop + ky + j + 1;"),
+    kernel("line_buffer", "test_conv2d", "ix = left + kx;", "ix = left + kx + 1;"),
+    kernel("line_buffer", "test_conv2d", "iy = top + ky + j;", "iy = top + ky + j + 1;"),
     kernel("line_buffer", "test_conv2d", "= L::kZeroPoint;", "= 0;"),
-    kernel("line_buffer", "test_conv2d", "ix * kFolds + first + c", "ix * kFolds + c"),
-    kernel("line_buffer", "test_conv2d", "top += L::kStrideHeight;", "top += 1;"),
-    kernel("loaded", "test_loaded", "memory[i][k] = row[k]", "memory[i][k] = row[0]"),
-    kernel("lookup", "test_requantize", "x.lane[lane] - L::kLowest", "x.lane[lane]"),
-    kernel("lookup", "test_requantize", "L::kTableFolds == 1 ? 0 : fold", "0 * fold"),
+    kernel("line_buffer", "test_conv2d", "column = left_column + first;", "column = left_column;"),
+    kernel("line_buffer", "test_conv2d", "column + (kFolds - kGroupFolds + 1)", "column + kFolds"),
+    kernel("line_buffer", "test_conv2d", "top = top + L::kStrideHeight;", "top = top + 1;"),
     kernel(
-        "maxpool2d", "test_maxpool2d", "? held.lane[lane] : x.lane[lane]", "? x.lane[lane] : x.lane[lane]"
+        "line_buffer",
+        "test_conv2d",
+        "wrap_beyond(top_row + L::kStrideHeight, L::kBufferRows)",
+        "wrap(top_row + L::kStrideHeight, L::kBufferRows)",
     ),
+    kernel("line_buffer", "test_conv2d", "left_column + L::kStrideWidth * kFolds;", "left_column + kFolds;"),
+    kernel("line_buffer", "test_conv2d", "address = wrap(address + kRowStep, kRowEnd);", ""),
+    kernel("line_buffer", "test_conv2d", "bank = wrap(bank + 1, Lines<L>::kBanks);", ""),
+    kernel("loaded", "test_loaded", "memory[i][k] = row[k]", "memory[i][k] = row[0]"),
+    kernel("loaded", "test_loaded", "halves[1]) << 32", "halves[0]) << 32"),
+    kernel("lookup", "test_requantize", "x[lane] - L::kLowest", "x[lane]"),
+    kernel("lookup", "test_requantize", "L::kTableFolds == 1 ? 0 : fold", "0 * fold"),
+    kernel("maxpool2d", "test_maxpool2d", "? held[lane] : x[lane]", "? x[lane] : x[lane]"),
     kernel("maxpool2d", "test_maxpool2d", "place > 0 && i > 0", "place > 1 && i > 0"),
     kernel("maxpool2d", "test_maxpool2d", "rest <= early : rest == early", "rest == early : rest == early"),
-    kernel("maxpool2d", "test_maxpool2d", "x.lane[lane] = L::kLowest", "x.lane[lane] = 0"),
+    kernel("maxpool2d", "test_maxpool2d", "x[lane] = P::kLowest", "x[lane] = 0"),
+    kernel("maxpool2d", "test_maxpool2d", "if (is_finished) output", "if (is_finished || true) output"),
     kernel("multiply", "test_stream", "+ (rest >> (SPACING - 1) & 1)", ""),
     kernel("mvu", "test_conv2d", "= bias[fold", "= bias[0 * fold"),
-    kernel("mvu", "test_conv2d", "acc, rom, fold *", "acc, rom, group_fold *"),
-    kernel("mvu", "test_conv2d", "int fold = group *", "int fold = 0 * group *"),
-    kernel("mvu", "test_conv2d", "if (group_fold == 0) window[step", "if (group_fold == 1) window[step"),
+    kernel("mvu", "test_conv2d", "turn = wrap(turn + 1, T::kTurns);", "turn = 0;"),
+    kernel("mvu", "test_conv2d", "fold = wrap(fold + T::kFolds, L::kFolds);", "fold = 0;"),
+    kernel("mvu", "test_conv2d", "T::kFolds) window[step + i] = token;", "T::kFolds) window[step] = token;"),
+    kernel("mvu", "test_conv2d", "(T::kAllFolds > T::kFolds)", "(T::kAllFolds > T::kFolds + 1)"),
     kernel(
-        "mvu", "test_conv2d", "weight<L>(rom, row, p, s), wide[s])", "weight<L>(rom, row, p, s), wide[0])"
+        "mvu", "test_conv2d", "weight<L>(rom, turn, p, s), wide[s])", "weight<L>(rom, turn, p, s), wide[0])"
     ),
     kernel("mvu", "test_conv2d", "sum[first + i] += products[i]", "sum[first + i] += products[0]"),
     kernel("requantize", "test_requantize", "value + below_half + odd", "value + below_half"),
@@ -190,19 +202,13 @@ MUTATIONS = (
     kernel(
         "requantize", "test_requantize", "R::step(fold, lane, i) <= value", "R::step(fold, lane, i) < value"
     ),
-    kernel("rescale", "test_requantize", "requantize<R>(x.lane, fold)", "requantize<R>(x.lane, 0 * fold)"),
-    kernel("resize", "test_joins", "token.lane[part * TO + lane]", "token.lane[lane * (FROM / TO) + part]"),
-    kernel(
-        "resize", "test_joins", "token.lane[part * FROM + lane] =", "token.lane[lane * (TO / FROM) + part] ="
-    ),
+    kernel("requantize", "test_requantize", "R::sign(fold, lane) < 0 ?", "R::sign(fold, lane) < -1 ?"),
+    kernel("rescale", "test_requantize", "requantize<R>(x, fold)", "requantize<R>(x, 0 * fold)"),
+    kernel("resize", "test_joins", "wide[first + lane];", "wide[lane];"),
+    kernel("resize", "test_joins", "wide[first + lane] =", "wide[lane] ="),
     kernel("rom", "test_conv2d", "words[first + 1] << (64 - offset)", "words[first + 1] << (63 - offset)"),
     kernel("rom", "test_conv2d", "p * L::kTerms + s", "s * L::kPe + p"),
-    kernel(
-        "stream",
-        "test_stream",
-        "return self.log_.size() - self.next_;",
-        "return self.log_.size() - self.log_.size();",
-    ),
+    kernel("stream", "test_stream", "{ return log_.size() - next_; }", "{ return next_ - next_; }"),
     kernel("turn", "test_conv2d", "L::kInChannels / L::kGroups / L::kTerms", "L::kInChannels / L::kTerms"),
     Mutation(
         "firmware/hls/fireline/bounded.h",
@@ -210,6 +216,10 @@ MUTATIONS = (
         "return false;",
         ("tests/sim/test_bounded.py",),
     ),
+    kernel("types", "test_stream", "token.words[bit / 64] >> (bit % 64)", "token.words[0] >> (bit % 64)"),
+    kernel("types", "test_stream", "(bits ^ sign) - sign", "bits"),
+    kernel("types", "test_ap_int", "<< (i * T::width);", "<< ((LANES - 1 - i) * T::width);"),
+    kernel("types", "test_conv2d", "return value == end ? 0 : value;", "return value;"),
     kernel("types", "test_stream", "SIGNED ? BITS - 1 : BITS;", "SIGNED ? BITS : BITS + 1;"),
     kernel("types", "test_requantize", "BITS <= 16", "BITS <= 24"),
 )

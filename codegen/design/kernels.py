@@ -13,6 +13,7 @@ from math import gcd, prod
 from fireline.codegen.design import stages
 from fireline.codegen.design.stages import Resize, Stage, Stream, design
 from fireline.codegen.geometry.fires import Fire, is_pointwise
+from fireline.codegen.plan.cost.memory import WIDEST_WORD
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
 from fireline.fixed import IntType
 from fireline.graph import (
@@ -154,13 +155,17 @@ Operation = (
 
 @dataclass(frozen=True)
 class Kernel:
-    """A process: `operation` from FIFOs to FIFOs, by their places in the list; `node` is its place in the graph."""
+    """A process: `operation` from FIFOs to FIFOs, by their places in the list; `node` is its place in the graph.
+
+    `stage` is the stage of the design that it belongs to, if it belongs to one.
+    """
 
     name: str
     node: int | None
     operation: Operation
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    stage: str | None
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,7 @@ class _Builder:
         self.places: dict[str, int] = {}  # of the streams of the design, by name
         self.narrowed: dict[int, int] = {}  # the stream in front of an adapter, by that behind it
         self.tensors = {node.name: index for index, node in enumerate(self.nodes)}
+        self.stage: str | None = None  # that is being built
 
     def run(self) -> Kernels:
         made = design(self.plan)
@@ -221,7 +227,7 @@ class _Builder:
     def _add(
         self, name: str, node: int | None, operation: Operation, inputs: list[int], outputs: list[int]
     ) -> None:
-        self.kernels.append(Kernel(name, node, operation, tuple(inputs), tuple(outputs)))
+        self.kernels.append(Kernel(name, node, operation, tuple(inputs), tuple(outputs), self.stage))
 
     def _fork(self, fork: stages.Fork) -> None:
         outputs = [self._stream(stream) for stream in fork.outputs]
@@ -237,10 +243,14 @@ class _Builder:
         elif wide == before:
             narrow = Narrow(values // before, before // after)
             self._add(f"{name}.resize", None, narrow, [source], [output])
-        else:
-            between = self._fifo(Fifo(f"{name}.common", self.fifos[source].type, wide))
-            self._resize(f"{name}.widen", values, source, between)
-            self._resize(f"{name}.narrow", values, between, output)
+        else:  # both one after the other: the wide token first, unless it were too wide
+            type = self.fifos[source].type
+            if wide * type.bits > WIDEST_WORD:
+                wide = gcd(before, after)
+            between = self._fifo(Fifo(f"{name}.common", type, wide))
+            first, second = ("widen", "narrow") if wide > before else ("narrow", "widen")
+            self._resize(f"{name}.{first}", values, source, between)
+            self._resize(f"{name}.{second}", values, between, output)
 
     def _stage(self, stage: Stage) -> None:
         inputs = [self.places[stream.name] for stream in stage.inputs]
@@ -250,10 +260,12 @@ class _Builder:
             if place in self.narrowed:
                 before = self.narrowed[place]
                 self.fifos[before] = replace(self.fifos[before], edge=edge, narrowed=True)
+        self.stage, output = stage.name, self._stream(stage.output)
         if stage.fire:
-            self._fire(stage.fire, inputs[0], self._stream(stage.output))
+            self._fire(stage.fire, inputs[0], output)
         else:
-            self._node(stage.nodes[0], inputs, self._stream(stage.output))
+            self._node(stage.nodes[0], inputs, output)
+        self.stage = None
 
     def _node(self, index: int, inputs: list[int], output: int) -> None:
         node, folding = self.nodes[index], self.plan.foldings[index]

@@ -6,7 +6,12 @@ It fills, and takes in up to `stride` rows with every row of windows. By the las
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from fireline.errors import FirelineError
+from fireline.fixed import IntArray
 from fireline.graph import Conv2d, Shape
 
 
@@ -36,3 +41,57 @@ def buffer_rows(node: Conv2d, source: Shape) -> int:
         ahead + min((x + 1) * pace, sh * width) + top * width - max(x * sw - left, 0) for x in range(columns)
     )
     return -(-span // width)
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Steps of the kernel's loop between two accesses to a place of the buffer, at least; None where there are none.
+
+    `read` is from a write to a read of what was written, 1 if that is in the same step; `write` is from a read to the
+    write of what comes in its place.
+    """
+
+    read: int | None
+    write: int | None
+
+
+def distances(node: Conv2d, source: Shape, simd: int, rows: int) -> Distances:
+    """How near to each other the accesses to a place of the buffer come, over a whole image.
+
+    Reads whose value is not used, as padding is taken instead, are no reads.
+    """
+    channels, height, width = source
+    _, columns = node.output.shape[1:]
+    kh, kw = map(int, node.weight.shape[2:])
+    (sh, sw), (top, left, _, _) = node.stride, node.padding
+    folds, group = channels // simd, channels // simd // node.groups
+    loads = max(-(-sh * width * folds // columns), sh * sw * folds)
+    steps = max(kh // rows * kw * folds, loads)
+
+    row, column, fold = np.ogrid[:height, :width, :folds]
+
+    def read(y: IntArray, x: IntArray) -> IntArray:
+        """When the window at `y`, `x` reads each token."""
+        place = (fold // group * (kh // rows) + (row + top - y * sh) // rows) * kw + (column + left - x * sw)
+        time: IntArray = (y * columns + x) * steps + place * group + fold % group
+        return time
+
+    first = np.maximum(-((kh - 1 - row - top) // sh), 0), np.maximum(-((kw - 1 - column - left) // sw), 0)
+    last = (
+        np.minimum((row + top) // sh, node.output.shape[1] - 1),
+        np.minimum((column + left) // sw, columns - 1),
+    )
+    is_read = (first[0] <= last[0]) & (first[1] <= last[1]) & (fold >= 0)
+    later = (row * width + column) * folds + fold - fill_pixels(node, source) * folds  # than the fill
+    y, within = np.divmod(later, sh * width * folds)
+    written = (y * columns + within // loads) * steps + within % loads
+
+    reads = (read(*first) - written)[is_read & (later >= 0)]
+    held = buffer_rows(node, source)
+    kept = max(height - held, 0)  # rows that another one comes in over
+    before = (written[height - kept :] - read(*last)[:kept])[is_read[:kept]]
+    return Distances(_least(np.maximum(reads, 1)), _least(before))
+
+
+def _least(values: IntArray) -> int | None:
+    return int(values.min()) if values.size else None

@@ -17,7 +17,7 @@ RESERVED = frozenset(
         this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
         while xor xor_eq
         assert errno linux main major minor signal stderr stdin stdout unix
-        fl layers parameters params stage std weights input output
+        fl layers parameters params process stage std weights input output
         """,
     )
 )

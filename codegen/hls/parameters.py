@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fireline.codegen.design.arithmetic import accumulator_type, product_bits
-from fireline.codegen.design.describe import describe, tensor_text
-from fireline.codegen.design.stages import Design
+from fireline.codegen.design.describe import describe
 from fireline.codegen.geometry.axi import input_beat
-from fireline.codegen.geometry.fires import Fire, is_pointwise
+from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.geometry.line_buffer import buffer_rows, fill_pixels
 from fireline.codegen.hls.names import holder, identifier, int_type, literal
 from fireline.codegen.plan.foldings import Folding, Plan
@@ -29,26 +28,18 @@ from fireline.graph import (
 
 @dataclass(frozen=True)
 class Struct:
-    """A C++ struct of type names and integer constants; `label` is what the streams inside it are called after."""
+    """A C++ struct of type names and integer constants."""
 
     name: str
     comment: str
     types: dict[str, str]
     constants: dict[str, str]  # name to "type name = value"
-    label: str
 
 
-def parameter_structs(made: Design) -> tuple[Struct, ...]:
-    """One struct for every node that has a kernel, then one for every Fire module."""
-    plan = made.plan
-    fires = {stage.nodes[-1]: stage.fire for stage in made.stages if stage.fire}
-    structs = []
-    for index, node in enumerate(plan.graph.nodes):
-        if index in fires:
-            structs.append(_fire(plan, fires[index]))
-        elif not isinstance(node, Concat):
-            structs.append(_struct(plan, index))
-    return tuple(structs)
+def parameter_structs(plan: Plan) -> tuple[Struct, ...]:
+    """One struct for every node that has a kernel."""
+    nodes = enumerate(plan.graph.nodes)
+    return tuple(_struct(plan, index) for index, node in nodes if not isinstance(node, Concat))
 
 
 def cpp_type(type: IntType) -> str:
@@ -99,7 +90,7 @@ def _struct(plan: Plan, index: int) -> Struct:
             }
         case Concat():
             raise AssertionError("a concatenation has no parameters")
-    return Struct(identifier(node.name), describe(plan, node), types, constants(values), node.name)
+    return Struct(identifier(node.name), describe(plan, node), types, constants(values))
 
 
 def _input(node: Input) -> tuple[dict[str, str], dict[str, int]]:
@@ -158,26 +149,6 @@ def _maxpool2d(node: MaxPool2d, folding: Folding, source: Tensor) -> tuple[dict[
     values |= dict(zip(("kPadTop", "kPadLeft", "kPadBottom", "kPadRight"), node.padding, strict=True))
     values |= {"kLanes": folding.pe, "kLowest": source.type.min}
     return {"Value": cpp_type(source.type)}, values
-
-
-def _fire(plan: Plan, fire: Fire) -> Struct:
-    nodes = plan.graph.nodes
-    types = {
-        name: identifier(nodes[index].name)
-        for name, index in zip(("Squeeze", "Expand1x1", "Expand3x3"), fire.nodes, strict=False)
-    }
-    types["Output"] = cpp_type(nodes[fire.concat].output.type)
-    values = {
-        "kLanes": plan.foldings[fire.concat].pe,
-        "kExpand1x1Depth": plan.depth(fire.expand1x1, 0),
-        "kExpand3x3Depth": plan.depth(fire.expand3x3, 0),
-        "kConcat1x1Depth": plan.depth(fire.concat, 0),
-        "kConcat3x3Depth": plan.depth(fire.concat, 1),
-    }
-    node = nodes[fire.concat]
-    source = tensor_text(nodes[nodes[fire.squeeze].inputs[0]].output)
-    comment = f"fire: {source} -> {tensor_text(nodes[fire.squeeze].output)} -> {tensor_text(node.output)}"
-    return Struct(identifier(node.name), comment, types, constants(values), node.name)
 
 
 def _whole(tensor: Tensor) -> dict[str, int]:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy.typing as npt
 
 from fireline.codegen.design.describe import describe, tensor_text
+from fireline.codegen.design.kernels import Kernels, kernels
 from fireline.codegen.design.memories import loaded_words
-from fireline.codegen.design.stages import Design, design
 from fireline.codegen.geometry.axi import input_beat, output_bits
 from fireline.codegen.hls.names import identifier
 from fireline.codegen.hls.parameters import parameter_structs
-from fireline.codegen.hls.source import call, input_call, layer, local_streams
+from fireline.codegen.hls.source import layers, top
 from fireline.codegen.hls.weights import has_constants, node_constants
 from fireline.codegen.host import project
 from fireline.codegen.host.data import element
@@ -49,7 +49,7 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
         raise FirelineError(
             "Vitis HLS builds for no part of Lattice", node=plan.device.name, hint="generate --target rtl"
         )
-    made = design(plan)
+    made = kernels(plan)
     pixels = project.images_of(plan, images)
     texts = _sources(made)
     common = _build_values(made, sorted(texts), len(pixels))
@@ -57,26 +57,19 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
     project.write(plan, out, project.Content("hls", texts, KERNELS, common), pixels, force)
 
 
-def _sources(made: Design) -> dict[str, str]:
+def _sources(made: Kernels) -> dict[str, str]:
     """The C++ of a project, by path."""
     plan, graph = made.plan, made.plan.graph
     common = _common(made)
-    layers = [layer(plan, stage) for stage in made.stages]
+    stages = layers(made)
     texts = {
-        "src/parameters.h": _render("parameters.h", common, structs=parameter_structs(made)),
-        "src/layers.h": _render("layers.h", common, layers=layers),
+        "src/parameters.h": _render("parameters.h", common, structs=parameter_structs(plan)),
+        "src/layers.h": _render("layers.h", common, layers=stages),
         f"src/{common['top']}.h": _render("top.h", common),
-        f"src/{common['top']}.cpp": _render(
-            "top.cpp",
-            common,
-            streams=local_streams(made),
-            input_call=input_call(made),
-            last=identifier(made.last.name),
-            calls=[call(plan, process) for process in made.processes],
-        ),
+        f"src/{common['top']}.cpp": _render("top.cpp", common, function=top(made)),
         "tb/testbench.cpp": _render("testbench.cpp", common, tensors=_tensors(made)),
     }
-    for item in layers:
+    for item in stages:
         texts[f"src/layers/{item.name}.cpp"] = _render("layer.cpp", common, layer=item, label=item.name)
     for index, node in enumerate(graph.nodes):
         if has_constants(node):
@@ -95,7 +88,7 @@ def _sources(made: Design) -> dict[str, str]:
     return texts
 
 
-def _build_values(made: Design, sources: list[str], images: int) -> dict[str, Any]:
+def _build_values(made: Kernels, sources: list[str], images: int) -> dict[str, Any]:
     """What the files that are not C++ need."""
     plan = made.plan
     values = _common(made) | {
@@ -119,7 +112,7 @@ def _build_values(made: Design, sources: list[str], images: int) -> dict[str, An
     return values | driver_values(plan)
 
 
-def _common(made: Design) -> dict[str, Any]:
+def _common(made: Kernels) -> dict[str, Any]:
     """What most templates use."""
     graph = made.plan.graph
     beat = input_beat(graph.input)
@@ -139,7 +132,7 @@ def _common(made: Design) -> dict[str, Any]:
     }
 
 
-def _tensors(made: Design) -> list[dict[str, object]]:
+def _tensors(made: Kernels) -> list[dict[str, object]]:
     rows = []
     for node in made.plan.graph.nodes:
         channels, height, width = node.output.shape

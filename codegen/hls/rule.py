@@ -15,13 +15,19 @@ from fireline.graph import Requantize, Rule, Tensor, Thresholds
 
 @dataclass(frozen=True)
 class Table:
-    """A constant array; each of `rows` is the text of what is inside its braces."""
+    """A constant array; each of `rows` is the text of what is inside its braces.
+
+    Its dimensions `apart` are read at once, so it is that many memories of `depth` words of `bits` bits.
+    """
 
     type: str
     name: str
     dimensions: str
     rows: tuple[str, ...]
     comment: str
+    depth: int
+    bits: int
+    apart: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,27 @@ def rule_struct(
     return _by_scale(rule, acc, output, pe)
 
 
-def channel_table(type: str, name: str, values: Iterable[int], pe: int, comment: str) -> Table:
-    """One value for every channel: [folds][pe]."""
+def channel_table(type: IntType, name: str, values: Iterable[int], pe: int, comment: str) -> Table:
+    """One value for every channel: [folds][pe], the lanes apart."""
     rows = np.array(list(values), dtype=np.int64).reshape(-1, pe).tolist()
-    return Table(type, name, f"[{len(rows)}][{pe}]", tuple(map(_text, rows)), comment)
+    text, dimensions = tuple(map(_text, rows)), f"[{len(rows)}][{pe}]"
+    return Table(_cpp(type), name, dimensions, text, comment, len(rows), type.bits, (2,))
 
 
-def nested_table(type: str, name: str, values: IntArray, pe: int, comment: str) -> Table:
-    """A row of values for every channel: [folds][pe][values]."""
-    blocks = values.reshape(-1, pe, values.shape[1]).tolist()
-    rows = tuple(", ".join(f"{{{_text(row)}}}" for row in block) for block in blocks)
-    return Table(type, name, f"[{len(blocks)}][{pe}][{values.shape[1]}]", rows, comment)
+def steps_table(type: str, bits: int, values: IntArray, pe: int) -> Table:
+    """The thresholds of every channel: [folds][pe][steps], all of a channel read at once."""
+    folds, text = _nested(values, pe)
+    dimensions = f"[{folds}][{pe}][{values.shape[1]}]"
+    return Table(type, "steps", dimensions, text, "thresholds", folds, bits, (2, 3))
+
+
+def lookup_table(type: IntType, values: IntArray, pe: int) -> Table:
+    """A function's value for every input, lowest first: [folds][pe][entries], the lanes apart."""
+    folds, text = _nested(values, pe)
+    entries = values.shape[1]
+    dimensions = f"[{folds}][{pe}][{entries}]"
+    comment = "outputs, lowest input first"
+    return Table(_cpp(type), "table", dimensions, text, comment, folds * entries, type.bits, (2,))
 
 
 def _by_scale(
@@ -80,9 +96,8 @@ def _by_thresholds(
     ends = [-acc.min, -acc.max, acc.min, acc.max, int(rule.steps.min()), int(rule.steps.max()), -1]
     wide = IntType.holding(min(ends), max(ends))
     shared = len(rule.steps) == 1
-    steps = nested_table(
-        "int" if wide.bits <= 32 else "long long", "steps", rule.steps, 1 if shared else pe, "thresholds"
-    )
+    type = "int" if wide.bits <= 32 else "long long"
+    steps = steps_table(type, wide.bits, rule.steps, 1 if shared else pe)
     tables, sign = _factor("sign", rule.sign, pe)
     place = "const int, const int" if shared else "const int fold, const int lane"
     index = "[0][0]" if shared else "[fold][lane]"
@@ -95,12 +110,23 @@ def _by_thresholds(
 
 def _factor(name: str, values: IntArray, pe: int) -> tuple[tuple[Table, ...], str]:
     """A member function: the same value for all channels, or an entry of a table."""
-    held = IntType.holding(min(-1, int(values.min())), int(values.max()))
-    type = int_type(held.bits, True)
+    lowest = int(values.min()) if name == "shift" else min(-1, int(values.min()))  # a shift is unsigned
+    held = IntType.holding(lowest, int(values.max()))
+    type = _cpp(held)
     if len(set(values.tolist())) == 1:
         return (), f"static {type} {name}(const int, const int) {{ return {literal(int(values[0]))}; }}"
-    table = channel_table(type, f"{name}s", values, pe, f"{name} of every channel")
+    table = channel_table(held, f"{name}s", values, pe, f"{name} of every channel")
     return (table,), f"static {type} {name}(const int fold, const int lane) {{ return {name}s[fold][lane]; }}"
+
+
+def _nested(values: IntArray, pe: int) -> tuple[int, tuple[str, ...]]:
+    """Folds, and the text of each: a row of values for every lane."""
+    blocks = values.reshape(-1, pe, values.shape[1]).tolist()
+    return len(blocks), tuple(", ".join(f"{{{_text(row)}}}" for row in block) for block in blocks)
+
+
+def _cpp(type: IntType) -> str:
+    return int_type(type.bits, type.signed)
 
 
 def _text(values: list[int]) -> str:

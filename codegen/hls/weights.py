@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from fireline.codegen.design.arithmetic import accumulator_type
 from fireline.codegen.design.memories import rom_words
-from fireline.codegen.hls.parameters import cpp_type
-from fireline.codegen.hls.rule import RuleStruct, Table, channel_table, nested_table, rule_struct
+from fireline.codegen.hls.rule import RuleStruct, Table, channel_table, lookup_table, rule_struct
 from fireline.codegen.plan.foldings import Folding, Plan
 from fireline.fixed import IntType
 from fireline.graph import Add, Conv2d, Lookup, Node, Rescale, Rule
@@ -33,9 +32,7 @@ def node_constants(plan: Plan, index: int) -> Constants:
     match node:
         case Conv2d():
             acc = accumulator_type(node, sources[0].type)
-            bias = channel_table(
-                cpp_type(acc), "bias", node.bias.tolist(), folding.pe, f"{node.bias.size} biases"
-            )
+            bias = channel_table(acc, "bias", node.bias.tolist(), folding.pe, f"{node.bias.size} biases")
             tables = (bias,) if index in plan.loaded else (_rom(node, folding), bias)
             return _with_rule(tables, node, node.requantize, node.accumulator, folding.pe)
         case Add():
@@ -54,12 +51,13 @@ def _rom(node: Conv2d, folding: Folding) -> Table:
     terms = folding.simd * folding.rows
     shape = ", ".join(map(str, node.weight.shape))
     comment = f"{node.weight_type} ({shape}), {folding.pe} x {terms} weights a row"
-    return Table("std::uint64_t", "rom", f"[{words.shape[0]}][{words.shape[1]}]", text, comment)
+    depth, count = words.shape
+    return Table("std::uint64_t", "rom", f"[{depth}][{count}]", text, comment, depth, 64 * count, ())
 
 
 def _lookup_table(node: Lookup, lanes: int) -> Table:
     rows = node.table if len(node.table) > 1 else node.table.repeat(lanes, axis=0)
-    return nested_table(cpp_type(node.output.type), "table", rows, lanes, "outputs, lowest input first")
+    return lookup_table(node.output.type, rows, lanes)
 
 
 def _with_rule(tables: tuple[Table, ...], node: Node, rule: Rule | None, acc: IntType, pe: int) -> Constants:

@@ -22,7 +22,7 @@ from scipy.sparse import csr_array, hstack
 from fireline.codegen.geometry.axi import input_beat
 from fireline.codegen.plan.cost.conv2d import chosen_parts, weight_rom
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
-from fireline.codegen.plan.cost.memory import Resources, Storage
+from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources, Storage
 from fireline.codegen.plan.cost.node import core_parts, narrow_side, wide_side
 from fireline.codegen.plan.cost.parts import stream_part
 from fireline.codegen.plan.cycles import lanes, node_cycles
@@ -33,9 +33,11 @@ from fireline.errors import FirelineError
 from fireline.graph import Conv2d, Graph, Input, Node
 from fireline.progress import track
 
-# Placement and routing rarely close above this share of the logic. DSPs may all be used, and memory but for what
-# streams may turn out to need beyond their estimate.
+# Placement and routing rarely close above this share of the logic. A twentieth of the DSPs is left for what a tool
+# builds of them unasked, and because columns that are full to the last DSP do not route at the clock. Memory is used
+# but for what streams may turn out to need beyond their estimate.
 LOGIC_SHARE = 0.8
+DSP_SHARE = 0.95
 MEMORY_SHARE = 0.98
 
 # The integer program may stop this close to the cheapest choice. Whether a choice fits at all is always exact.
@@ -82,7 +84,8 @@ class Option:
 def budget(part: Device) -> Resources:
     """What a design may use of `part`, the shell around the network included."""
     lut, lutram, ff = (int(LOGIC_SHARE * count) for count in (part.lut, part.lutram, part.ff))
-    return Resources(lut, lutram, ff, part.dsp, int(MEMORY_SHARE * part.bram18), part.uram)
+    dsp, bram18 = int(DSP_SHARE * part.dsp), int(MEMORY_SHARE * part.bram18)
+    return Resources(lut, lutram, ff, dsp, bram18, part.uram)
 
 
 def plan_for(
@@ -134,15 +137,19 @@ def all_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[
 
 
 def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT) -> Iterator[Folding]:
-    """Every legal folding of a node, with every choice of multipliers and weight memory."""
+    """Every legal folding of a node without words that are too wide, with every choice of multipliers and memory."""
     if isinstance(node, Input):
         yield Folding(input_beat(node).channels, input_beat(node).channels)
         return
     if not isinstance(node, Conv2d):
         channels = [graph.nodes[i].output.shape[0] for i in node.inputs] + [node.output.shape[0]]
-        yield from (Folding(pe, pe) for pe in divisors(int(np.gcd.reduce(channels))))
+        types = [graph.nodes[i].output.type for i in node.inputs] + [node.output.type]
+        bits = max(type.bits for type in types)
+        lanes = divisors(int(np.gcd.reduce(channels)))
+        yield from (Folding(pe, pe) for pe in lanes if pe * bits <= WIDEST_WORD)
         return
-    shared = fabric_of(part).packed_products(graph.nodes[node.inputs[0]].output.type, node.weight_type)
+    x = graph.nodes[node.inputs[0]].output.type
+    shared = fabric_of(part).packed_products(x, node.weight_type)
     products: list[tuple[Literal["dsp", "lut"], int]] = [("dsp", 1), ("lut", 1)]
     if freedom.packed and shared > 1:
         products.append(("dsp", shared))
@@ -150,15 +157,17 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
     for pe in divisors(node.output.shape[0] // node.groups):
         for simd, rows in product(divisors(int(node.weight.shape[1])), heights):
             shape = Folding(pe, simd, rows=rows)
-            depth, _ = weight_rom(node, shape)
+            depth, row = weight_rom(node, shape)
+            if max(row, pe * node.output.type.bits, simd * rows * x.bits) > WIDEST_WORD:
+                continue
             memories = weight_memories(part, freedom) if depth > LUT_ROM_WORDS else ("lut",)
             for (multiplier, count), rom in product(products, memories):
                 yield replace(shape, multiplier=multiplier, packed=count, rom=rom)
 
 
 def weight_memories(part: Device, freedom: Freedom) -> tuple[Storage, ...]:
-    """Where weights may lie. Only Versal's URAM has initial content; elsewhere what is in it is loaded."""
-    if part.uram and (freedom.loaded or part.family == "versal"):
+    """Where weights may lie. What is in UltraRAM is loaded, on Versal too: the HLS tool has no ROM there."""
+    if part.uram and freedom.loaded:
         return "bram", "lut", "uram"
     return "bram", "lut"
 

@@ -67,8 +67,6 @@ class Plan:
     @property
     def loaded(self) -> tuple[int, ...]:
         """Nodes whose weights lie in UltraRAM without initial content: they are streamed in before the first image."""
-        if self.device.family == "versal":
-            return ()
         return tuple(index for index, folding in enumerate(self.foldings) if folding.rom == "uram")
 
     def depth(self, index: int, position: int) -> int:

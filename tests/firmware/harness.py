@@ -103,7 +103,7 @@ def together(projects: Sequence[Path], unit: Path, flags: str = PLAIN) -> Path:
     lines += [f'#include "{projects[0] / "tb" / "testbench.h"}"']
     for number, project in enumerate(projects):
         # Every project calls its own things by these names.
-        names = ("params", "weights", "stage")
+        names = ("params", "weights", "process", "stage")
         lines += [f"#define {name} {name}_{number}" for name in names]
         sources = [*project.glob("src/*.cpp"), *project.glob("src/layers/*.cpp")]
         lines += [f'#include "{path}"' for path in sorted(sources)]

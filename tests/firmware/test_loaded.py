@@ -87,10 +87,12 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
         assert result.stderr.startswith(message)
 
 
-def test_versal_has_constants_in_its_ultraram(tmp_path: Path) -> None:
-    made = loaded_plan(GRAPH, 0, "xcvc1902")
-    assert made.loaded == ()
+@pytest.mark.parametrize("part", ["xck26", "xcvc1902"])
+def test_ultraram_is_loaded_and_said_to_be(part: str, tmp_path: Path) -> None:
+    made = loaded_plan(GRAPH, 0, part)
+    assert made.loaded
     write_project(made, tmp_path / "project")
     source = (tmp_path / "project" / "src" / "layers" / "conv1.cpp").read_text()
-    assert "FL_BIND_STORAGE(weights::conv1::rom, rom_1p, uram)" in source
-    assert not (tmp_path / "project" / "weights.bin").exists()
+    assert "static fl::PackedRom<params::conv1> rom;" in source
+    assert "FL_BIND_STORAGE(rom, ram_s2p, uram)" in source
+    assert (tmp_path / "project" / "weights.bin").exists()

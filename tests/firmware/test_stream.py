@@ -10,7 +10,7 @@ import pytest
 from tests.firmware.harness import STRICT, expect_exact, least, most, project, run, unity
 from tests.graphs import Builder, fire_network
 
-INCLUDE = Path(__file__).parents[2] / "firmware" / "include"
+INCLUDE = Path(__file__).parents[2] / "firmware" / "hls"
 
 
 def execute(folder: Path, code: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -41,22 +41,30 @@ def test_a_log_begins_anew_after_all_was_read(tmp_path: Path) -> None:
     code = """
         #include "fireline/stream.h"
         int main() {
-            static fl::Stream<fl::Token<int, 2>> s("s", ".part");
+            using Value = fl::Int<20>;
+            static fl::RecordedStream<Value, 2> s("s.part");
+            const auto write = [](const int a, const int b) {
+                const Value lanes[] = {Value(a), Value(b)};
+                s.write(fl::pack(lanes));
+            };
             std::vector<std::int64_t> values;
             const fl::StreamRecord& record = fl::stream_records().at(0);
             if (record.name != "s.part") return 1;
-            s.write({{1, 2}});
-            s.write({{3, 4}});
-            if (s.read().lane[1] != 2 || record.unread(record.stream) != 1) return 2;
+            write(1, -2);
+            write(3, 4);
+            Value lanes[2];
+            fl::unpack(s.read(), lanes);
+            if (lanes[1] != -2 || record.unread(record.stream) != 1) return 2;
             s.read();
             record.copy(record.stream, values);
-            if (values != std::vector<std::int64_t>{1, 2, 3, 4} || !s.empty()) return 3;
-            s.write({{5, 6}});
+            if (values != std::vector<std::int64_t>{1, -2, 3, 4} || !s.empty()) return 3;
+            write(5, 6);
             record.copy(record.stream, values);
             return values == std::vector<std::int64_t>{5, 6} ? 0 : 4;
         }
     """
-    assert execute(tmp_path, code).returncode == 0
+    for flags in ([], ["-DFL_CHECKED"]):
+        assert execute(tmp_path, code, *flags).returncode == 0
 
 
 def test_a_value_too_wide_stops_the_checked_build(tmp_path: Path) -> None:
@@ -119,7 +127,7 @@ def test_the_first_mismatch_is_named(tmp_path: Path) -> None:
 def test_tokens_left_over_are_an_error(tmp_path: Path) -> None:
     folder = project(fire_network(), least, tmp_path)
     top = folder / "src" / "network.cpp"
-    top.write_text(top.read_text().replace("fl::axi_output<32, 10>", "fl::axi_output<32, 8>"))
+    top.write_text(top.read_text().replace("fl::axi_output<32, 10,", "fl::axi_output<32, 8,"))
     result = run(folder)
     assert (result.returncode, result.stderr) == (3, "stream globalavgpool: 2 tokens were never read\n")
 

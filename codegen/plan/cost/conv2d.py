@@ -7,11 +7,11 @@ from fireline.codegen.geometry.line_buffer import buffer_rows
 from fireline.codegen.plan.cost.fabric import Fabric
 from fireline.codegen.plan.cost.memory import Resources, ceil_div
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
-from fireline.codegen.plan.cost.parts import Part, ram_part, rom_part
+from fireline.codegen.plan.cost.parts import Part, ram_part, table_part
 from fireline.codegen.plan.cost.rule import rule_parts
 from fireline.codegen.plan.cycles import lanes, window_words
 from fireline.codegen.plan.foldings import Folding
-from fireline.graph import Conv2d, Graph
+from fireline.graph import Conv2d, Graph, Tensor
 
 # Addresses of the line buffer: three loop counters and their sums.
 WINDOW_CONTROL = Resources(lut=60, ff=60)
@@ -23,22 +23,35 @@ def weight_rom(node: Conv2d, folding: Folding) -> tuple[int, int]:
     return node.output.shape[0] // folding.pe * window_words(node, folding), width
 
 
+def line_memory(node: Conv2d, source: Tensor, folding: Folding) -> tuple[int, int, int]:
+    """Banks of a line buffer, and depth and width of each: rows that are read together are memories of their own."""
+    held = buffer_rows(node, source.shape)
+    banks = 1 if folding.rows == 1 else held
+    depth = held // banks * source.shape[2] * source.shape[0] // folding.simd
+    return banks, depth, folding.simd * source.type.bits
+
+
+def window_memory(node: Conv2d, source: Tensor, folding: Folding) -> tuple[int, int]:
+    """Depth and width of what keeps a window for the folds after the first; nothing where there is one fold."""
+    one_fold = folding.pe == node.output.shape[0] // node.groups
+    return 0 if one_fold else window_words(node, folding), folding.simd * folding.rows * source.type.bits
+
+
 def common_parts(graph: Graph, node: Conv2d, folding: Folding, fabric: Fabric) -> list[Part]:
     """The pieces that are the same for every choice of multipliers and weight memory."""
     source = graph.nodes[node.inputs[0]].output
     pe, terms, x_bits = folding.pe, folding.simd * folding.rows, source.type.bits
     result: list[Part] = []
     if not is_pointwise(node):
-        held = buffer_rows(node, source.shape)
-        banks = 1 if folding.rows == 1 else held  # rows read together are memories of their own
-        depth = held // banks * source.shape[2] * source.shape[0] // folding.simd
-        result += [ram_part("line buffer", depth, folding.simd * x_bits, fabric)] * banks
+        banks, depth, width = line_memory(node, source, folding)
+        result += [ram_part("line buffer", depth, width, fabric)] * banks
         # Padding is one LUT a bit, and so is the choice between banks.
         select = Resources(lut=terms * x_bits * (1 if banks == 1 else 2))
         result.append(Part("window control", WINDOW_CONTROL + select))
-    if pe < node.output.shape[0]:
-        result.append(ram_part("window", window_words(node, folding), terms * x_bits, fabric))
-    result.append(rom_part("biases", node.output.shape[0] // pe, pe * node.accumulator.bits, fabric))
+    depth, width = window_memory(node, source, folding)
+    if depth:
+        result.append(ram_part("window", depth, width, fabric))
+    result.append(table_part("biases", node.output.shape[0] // pe, node.accumulator.bits, pe, fabric))
     return result + rule_parts(node.requantize, node.accumulator.bits, node, pe, fabric)
 
 

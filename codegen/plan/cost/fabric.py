@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fireline.codegen.plan.cost import ecp5, xilinx
-from fireline.codegen.plan.cost.memory import Resources, Storage, ceil_div, ramb18, uram
+from fireline.codegen.plan.cost.memory import REGISTER_WORDS, Resources, Storage, ceil_div, ramb18, uram
 from fireline.codegen.plan.devices import Device
 from fireline.fixed import IntType
 
@@ -35,33 +35,39 @@ class Fabric:
     def rom(self, depth: int, width: int, storage: Storage) -> Resources:
         """A constant memory with a registered output."""
         match storage:
-            case "lut":
-                return Resources(lut=self.rom_luts(depth, width), ff=width)
             case "bram":
                 return Resources(bram18=ramb18(depth, width))
             case "uram":  # rows are whole words of 64 bits
                 return Resources(uram=uram(depth, 64 * ceil_div(width, 64)))
+            case _:
+                return Resources(lut=self.rom_luts(depth, width), ff=width)
+
+    def table_storage(self, depth: int, width: int) -> Storage:
+        """Where a small constant memory lies: in LUTs where that is cheaper than block RAM."""
+        return "lut" if self._pays(self.rom_luts(depth, width), depth, width) else "bram"
 
     def ram(self, depth: int, width: int) -> Resources:
-        """A memory that is written and read: distributed RAM where that is cheaper than block RAM."""
-        luts = self.ram_luts(depth, width)
-        if self.ram_is_lut(depth, width):
-            return Resources(lut=luts, lutram=self.ram_memory(depth, width), ff=width)
-        return Resources(bram18=ramb18(depth, width))
+        """A memory that is written and read, one word a cycle each."""
+        match self.ram_storage(depth, width):
+            case "registers":  # up to four are chosen from by one LUT a bit
+                return Resources(lut=width if depth > 1 else 0, ff=depth * width)
+            case "bram":
+                return Resources(bram18=ramb18(depth, width))
+            case _:
+                luts, memory = self.ram_luts(depth, width), self.ram_memory(depth, width)
+                return Resources(lut=luts, lutram=memory, ff=width)
 
-    def ram_is_lut(self, depth: int, width: int) -> bool:
-        """Whether `ram` puts the memory in LUTs."""
-        return self._pays(self.ram_luts(depth, width), depth, width)
-
-    def rom_is_lut(self, depth: int, width: int) -> bool:
-        """Whether a small constant memory is cheaper in LUTs."""
-        return self._pays(self.rom_luts(depth, width), depth, width)
+    def ram_storage(self, depth: int, width: int) -> Storage:
+        """Where a memory that is written and read lies: the cheapest place."""
+        if depth <= REGISTER_WORDS:
+            return "registers"
+        return "lut" if self._pays(self.ram_luts(depth, width), depth, width) else "bram"
 
     def fifo(self, depth: int, width: int) -> Resources:
         """A stream of `depth` tokens: registers at depth 2, LUTs as memory or block RAM beyond."""
         if depth <= 2:
             return Resources(lut=width + 6, ff=2 * width + 4)
-        if self.fifo_is_lut(depth, width):
+        if self.fifo_storage(depth, width) == "lut":
             return Resources(
                 lut=self.fifo_luts(depth, width),
                 lutram=self.fifo_memory(depth, width),
@@ -69,9 +75,9 @@ class Fabric:
             )
         return Resources(lut=6 * depth.bit_length(), ff=4 * depth.bit_length(), bram18=ramb18(depth, width))
 
-    def fifo_is_lut(self, depth: int, width: int) -> bool:
-        """Whether `fifo` puts the stream in LUTs rather than block RAM."""
-        return self._pays(self.fifo_luts(depth, width), depth, width)
+    def fifo_storage(self, depth: int, width: int) -> Storage:
+        """Where a stream lies: in LUTs where those are cheaper than block RAM."""
+        return "lut" if depth <= 2 or self._pays(self.fifo_luts(depth, width), depth, width) else "bram"
 
     def product_dsps(self, x_bits: int, w_bits: int) -> int:
         """DSPs of one product of signed factors."""

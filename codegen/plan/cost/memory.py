@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-Storage = Literal["lut", "bram", "uram"]
+Storage = Literal["registers", "lut", "bram", "uram"]
 
 # Depth and width of one RAMB18 (UG473, UG573) and of one EBR (FPGA-DS-02012); 512 x 36 is simple dual port, which a ROM
 # and a FIFO are.
 RAMB18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
 URAM_SHAPE = (4096, 72)  # UG573: one shape only
+
+# No token and no row of a memory is wider: HLS tools take larger words apart.
+WIDEST_WORD = 4096
+
+# A memory of so few words is registers: read, compared and written again within that many cycles, it would be stale
+# behind the read and write of any RAM.
+REGISTER_WORDS = 4
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from math import ceil
 
 from fireline.codegen.plan.cost.conv2d import chosen_parts, common_parts
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
-from fireline.codegen.plan.cost.memory import Resources, ceil_div
-from fireline.codegen.plan.cost.parts import Part, ram_part, rom_part, stream_part
+from fireline.codegen.plan.cost.memory import Resources
+from fireline.codegen.plan.cost.parts import Part, stream_part, table_part
+from fireline.codegen.plan.cost.pools import average_parts, maxpool_parts
 from fireline.codegen.plan.cost.rule import rule_parts
 from fireline.codegen.plan.foldings import Folding, Plan
 from fireline.graph import (
@@ -87,20 +88,9 @@ def _common_parts(graph: Graph, node: Node, folding: Folding, fabric: Fabric) ->
         case Conv2d():
             return [control, *common_parts(graph, node, folding, fabric)]
         case MaxPool2d():
-            channels = node.output.shape[0]
-            slots = [
-                ceil_div(kernel, stride) for kernel, stride in zip(node.kernel, node.stride, strict=True)
-            ]
-            # A comparator and a multiplexer for each window that is open at a time.
-            compare = Resources(lut=ceil(1.5 * bits) * pe, ff=bits * pe) * sum(slots)
-            row, pixel = node.output.shape[2] * channels // pe, channels // pe
-            rows = [ram_part("rows", row, pe * bits, fabric)] * slots[0] + [
-                ram_part("columns", pixel, pe * bits, fabric)
-            ] * slots[1]
-            return [control, control, Part("compare", compare), *rows]
+            return [control, control, *maxpool_parts(node, folding, fabric)]
         case GlobalAvgPool2d():
-            adders = Part("adders", Resources(lut=bits * pe, ff=bits * pe))
-            return [control, adders, ram_part("sums", node.output.shape[0] // pe, pe * bits, fabric)]
+            return [control, *average_parts(node, folding, fabric)]
         case Concat():
             return [control, Part("multiplexer", Resources(lut=bits * pe, ff=bits * pe))]
         case Add():
@@ -113,6 +103,6 @@ def _common_parts(graph: Graph, node: Node, folding: Folding, fabric: Fabric) ->
             return [control, *rule_parts(node.requantize, wide, node, pe, fabric)]
         case Lookup():
             words = (1 << graph.nodes[node.inputs[0]].output.type.bits) * max(1, len(node.table) // pe)
-            return [control, *[rom_part("table", words, bits, fabric)] * pe]
+            return [control, table_part("table", words, bits, pe, fabric)]
         case Input():
             return [control, Part("axi stream", Resources(lut=40 + bits * pe, ff=80 + 2 * bits * pe))]

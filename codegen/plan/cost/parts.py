@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from fireline.codegen.plan.cost.fabric import Fabric
 from fireline.codegen.plan.cost.memory import Resources, Storage
-from fireline.codegen.plan.foldings import DEFAULT_DEPTH
 
 
 @dataclass(frozen=True)
@@ -22,17 +21,15 @@ class Part:
 
 def ram_part(name: str, depth: int, width: int, fabric: Fabric) -> Part:
     """A memory that is written and read, where it is cheapest."""
-    storage: Storage = "lut" if fabric.ram_is_lut(depth, width) else "bram"
-    return Part(name, fabric.ram(depth, width), depth, width, storage)
+    return Part(name, fabric.ram(depth, width), depth, width, fabric.ram_storage(depth, width))
 
 
-def rom_part(name: str, depth: int, width: int, fabric: Fabric) -> Part:
-    """A small constant memory, where it is cheapest."""
-    storage: Storage = "lut" if fabric.rom_is_lut(depth, width) else "bram"
-    return Part(name, fabric.rom(depth, width, storage), depth, width, storage)
+def table_part(name: str, depth: int, width: int, lanes: int, fabric: Fabric) -> Part:
+    """A small constant memory of each of `lanes`, where it is cheapest."""
+    storage = fabric.table_storage(depth, width)
+    return Part(name, fabric.rom(depth, width, storage) * lanes, depth, width * lanes, storage)
 
 
 def stream_part(depth: int, width: int, fabric: Fabric) -> Part:
     """A stream of `depth` tokens of `width` bits."""
-    storage: Storage = "lut" if depth <= DEFAULT_DEPTH or fabric.fifo_is_lut(depth, width) else "bram"
-    return Part("fifo", fabric.fifo(depth, width), depth, width, storage)
+    return Part("fifo", fabric.fifo(depth, width), depth, width, fabric.fifo_storage(depth, width))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fireline.codegen.plan.cost.fabric import Fabric
 from fireline.codegen.plan.cost.memory import Resources, ceil_div
-from fireline.codegen.plan.cost.parts import Part, rom_part
+from fireline.codegen.plan.cost.parts import Part, table_part
 from fireline.graph import Node, Requantize, Rule, Thresholds
 
 
@@ -25,7 +25,7 @@ def _threshold_parts(rule: Thresholds, bits: int, node: Node, pe: int, fabric: F
     lane = Resources(lut=steps * (ceil_div(bits, 2) + 1), ff=steps + node.output.type.bits)
     result = [Part("thresholds", lane * pe)]
     if rows > 1:
-        result.append(rom_part("steps", rows // pe, pe * steps * bits, fabric))
+        result.append(table_part("steps", rows // pe, bits, pe * steps, fabric))
     return result
 
 
@@ -48,5 +48,5 @@ def _requantize_parts(rule: Requantize, bits: int, node: Node, pe: int, fabric: 
         varying = (multiplier if len(set(rule.mult.tolist())) > 1 else 0) + shifts.bit_length()
         varying += wide if len(set(rule.add.tolist())) > 1 else 0
         if varying:
-            result.append(rom_part("scales", node.output.shape[0] // pe, pe * varying, fabric))
+            result.append(table_part("scales", node.output.shape[0] // pe, varying, pe, fabric))
     return result

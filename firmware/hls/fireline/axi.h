@@ -31,11 +31,6 @@ struct AxiWord {
     bool last;
 };
 
-template <int BITS>
-void append_values(const AxiWord<BITS>& word, std::vector<std::int64_t>& values) {
-    values.push_back(static_cast<std::int64_t>(word.data));
-}
-
 #endif
 
 template <int BITS>
@@ -48,13 +43,13 @@ void load_memories(AxiStream<BITS>&) {}
 template <int BITS, int WORDS, int... MORE, class... Rest>
 void load_memories(AxiStream<BITS>& input, Stream<WeightWord>& first, Rest&... rest) {
     constexpr int kBeats = 64 / BITS;
-    WeightWord word;
+    std::uint64_t word = 0;
     for (int i = 0; i < WORDS; ++i) {
         for (int beat = 0; beat < kBeats; ++beat) {
             FL_PIPELINE(1)
             const std::uint64_t data = static_cast<std::uint64_t>(input.read().data);
-            word.lane[0] = beat == 0 ? data : word.lane[0] | data << (beat * BITS);
-            if (beat == kBeats - 1) first.write(word);
+            word = beat == 0 ? data : word | data << (beat * BITS);
+            if (beat == kBeats - 1) first.write(weight_word(word));
         }
     }
     load_memories<BITS, MORE...>(input, rest...);
@@ -65,12 +60,13 @@ void axi_input(AxiStream<L::kBeatBits>& input, Stream<Token<typename L::Value, L
     for (int i = 0; i < L::kChannels / L::kBeatChannels * L::kHeight * L::kWidth; ++i) {
         FL_PIPELINE(1)
         const std::uint64_t data = static_cast<std::uint64_t>(input.read().data);
-        Token<typename L::Value, L::kBeatChannels> token;
+        typename L::Value values[L::kBeatChannels];
+        FL_PARTITION(values, 1)
         for (int lane = 0; lane < L::kBeatChannels; ++lane) {
             const std::uint64_t slot = data >> (lane * L::kSlotBits);
-            token.lane[lane] = unpack<L::kBits, L::kSigned>(&slot, 0);
+            values[lane] = packed_integer<L::kBits, L::kSigned>(&slot, 0);
         }
-        output.write(token);
+        output.write(pack(values));
     }
 }
 
@@ -86,13 +82,14 @@ void axi_input_and_weights(AxiStream<L::kBeatBits>& input, Stream<Token<typename
 
 template <int BITS, int VALUES, class T, int LANES>
 void axi_output(Stream<Token<T, LANES>>& input, AxiStream<BITS>& output) {
-    Token<T, LANES> token;
+    T values[LANES];
+    FL_PARTITION(values, 1)
     for (int i = 0; i < VALUES / LANES; ++i) {
         for (int lane = 0; lane < LANES; ++lane) {
             FL_PIPELINE(1)
-            if (lane == 0) token = input.read();
+            if (lane == 0) unpack(input.read(), values);
             AxiWord<BITS> word;
-            word.data = static_cast<std::int64_t>(token.lane[lane]);
+            word.data = static_cast<std::int64_t>(values[lane]);
             word.keep = -1;
             word.strb = -1;
             word.last = i == VALUES / LANES - 1 && lane == LANES - 1;

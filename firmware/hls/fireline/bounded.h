@@ -229,17 +229,16 @@ class Region {
     std::vector<std::unique_ptr<Fiber>> fibers_;
 };
 
-template <class T>
+template <class Word>
 class Stream : public Channel {
   public:
     explicit Stream(const std::string& name, const std::size_t depth = kDefaultDepth) : Channel(name, depth) {}
 
-    Stream(const char* name, const char* part, const std::size_t depth) : Channel(std::string(name) + part, depth) {
-        stream_records().push_back({this->name(), this, &unread, &copy});
-    }
+    std::size_t unread() const { return words_.size() - next_; }
+    const std::vector<Word>& words() const { return words_; }
 
-    void write(const T& token) {
-        values_.push_back(token);
+    void write(const Word& word) {
+        words_.push_back(word);
         Machine& m = machine();
         if (m.current == &m.bench) {
             give(-1);
@@ -248,7 +247,7 @@ class Stream : public Channel {
         }
     }
 
-    T read() {
+    Word read() {
         await_token();
         Machine& m = machine();
         if (m.current == &m.bench) {
@@ -257,21 +256,11 @@ class Stream : public Channel {
         } else {
             m.current->reads.push_back(this);
         }
-        return values_[next_++];
+        return words_[next_++];
     }
 
   private:
-    static std::size_t unread(const void* const stream) {
-        const Stream& self = *static_cast<const Stream*>(stream);
-        return self.values_.size() - self.next_;
-    }
-
-    static void copy(const void* const stream, std::vector<std::int64_t>& values) {
-        values.clear();
-        for (const T& token : static_cast<const Stream*>(stream)->values_) append_values(token, values);
-    }
-
-    std::vector<T> values_;  // of all tokens so far
+    std::vector<Word> words_;  // all so far
     std::size_t next_ = 0;
 };
 

@@ -8,21 +8,28 @@
 namespace fl {
 
 template <class L>
+using ChannelSums = Token<typename L::Output, L::kLanes>[L::kChannels / L::kLanes];
+
+template <class L>
 void globalavgpool2d(Stream<Token<typename L::Input, L::kLanes>>& input,
-                     Stream<Token<typename L::Output, L::kLanes>>& output) {
-    constexpr int kFolds = L::kChannels / L::kLanes;
-    static Token<typename L::Output, L::kLanes> sums[kFolds];
+                     Stream<Token<typename L::Output, L::kLanes>>& output, ChannelSums<L>& sums) {
+    FL_INLINE
     for (int pixel = 0; pixel < L::kInHeight * L::kInWidth; ++pixel) {
-        for (int fold = 0; fold < kFolds; ++fold) {
+        for (int fold = 0; fold < L::kChannels / L::kLanes; ++fold) {
             FL_PIPELINE(1)
-            const Token<typename L::Input, L::kLanes> x = input.read();
-            Token<typename L::Output, L::kLanes> sum = sums[fold];
+            typename L::Input x[L::kLanes];
+            typename L::Output sum[L::kLanes];
+            FL_PARTITION(x, 1)
+            FL_PARTITION(sum, 1)
+            unpack(input.read(), x);
+            unpack(sums[fold], sum);
             for (int lane = 0; lane < L::kLanes; ++lane) {
-                if (pixel == 0) sum.lane[lane] = 0;
-                sum.lane[lane] += x.lane[lane];
+                if (pixel == 0) sum[lane] = 0;
+                sum[lane] += x[lane];
             }
-            sums[fold] = sum;
-            if (pixel == L::kInHeight * L::kInWidth - 1) output.write(sum);
+            const Token<typename L::Output, L::kLanes> token = pack(sum);
+            sums[fold] = token;
+            if (pixel == L::kInHeight * L::kInWidth - 1) output.write(token);
         }
     }
 }

@@ -12,32 +12,42 @@
 
 namespace fl {
 
-// Where in the buffer the next token goes.
 template <class L>
-struct LineBufferPlace {
+struct Lines {
     static constexpr int kFolds = L::kInChannels / L::kSimd;  // tokens of a pixel
     static constexpr int kRow = L::kInWidth * kFolds;
     static constexpr int kBanks = L::kRows == 1 ? 1 : L::kBufferRows;
     static constexpr int kDepth = L::kBufferRows / kBanks * kRow;
 
-    int row, column;
+    using Memory = Token<typename L::Input, L::kSimd>[kBanks][kDepth];
+};
 
-    int bank() const { return kBanks == 1 ? 0 : row; }
-    int address() const { return kBanks == 1 ? row * kRow + column : column; }
+// Where in the memory the next token goes.
+template <class L>
+struct LinePlace {
+    Counter<0, Lines<L>::kBanks - 1> bank;
+    Counter<0, Lines<L>::kDepth - 1> address;
+
     void advance() {
-        if (++column == kRow) {
-            column = 0;
-            row = row == L::kBufferRows - 1 ? 0 : row + 1;
+        FL_INLINE
+        if (address == Lines<L>::kDepth - 1) {
+            address = 0;
+            bank = wrap(bank + 1, Lines<L>::kBanks);
+        } else {
+            address = address + 1;
         }
     }
 };
 
 template <class L>
 void line_buffer(Stream<Token<typename L::Input, L::kSimd>>& input,
-                 Stream<Token<typename L::Input, L::kRows * L::kSimd>>& windows) {
-    using Place = LineBufferPlace<L>;
-    constexpr int kFolds = Place::kFolds;
-    constexpr int kRow = Place::kRow;
+                 Stream<Token<typename L::Input, L::kRows * L::kSimd>>& windows, typename Lines<L>::Memory& buffer) {
+    FL_INLINE
+    using Value = typename L::Input;
+    constexpr int kFolds = Lines<L>::kFolds;
+    constexpr int kGroupFolds = kFolds / L::kGroups;
+    constexpr int kRow = Lines<L>::kRow;
+    constexpr int kBanks = Lines<L>::kBanks;
     constexpr int kFill = L::kFillPixels * kFolds;
     constexpr int kStrideRows = L::kStrideHeight * kRow;  // tokens to take in for each row of windows
     constexpr int kPace = (kStrideRows + L::kOutWidth - 1) / L::kOutWidth;
@@ -46,74 +56,102 @@ void line_buffer(Stream<Token<typename L::Input, L::kSimd>>& input,
     constexpr int kReads = L::kKernelHeight / L::kRows * L::kKernelWidth * kFolds;
     constexpr int kSteps = kReads > kLoads ? kReads : kLoads;
 
-    static Token<typename L::Input, L::kSimd> buffer[Place::kBanks][Place::kDepth];
-    FL_PARTITION(buffer, 1)
-    FL_INDEPENDENT(buffer)
+    // The pixel of a window's corner, and the row of the buffer that holds the corner of the first.
+    constexpr int kLastLeft = (L::kOutWidth - 1) * L::kStrideWidth - L::kPadLeft;
+    constexpr int kLastTop = (L::kOutHeight - 1) * L::kStrideHeight - L::kPadTop;
+    constexpr int kFirstRow = (L::kBufferRows - L::kPadTop % L::kBufferRows) % L::kBufferRows;
+    constexpr int kRowStep = kBanks == 1 ? kRow : 0;  // from one row of the buffer to the next, in the same memory
+    constexpr int kRowEnd = L::kBufferRows * kRowStep;
 
-    Place end = {0, 0};
+    LinePlace<L> end = {0, 0};
     for (int i = 0; i < kFill; ++i) {
         FL_PIPELINE(1)
-        buffer[end.bank()][end.address()] = input.read();
+        buffer[end.bank][end.address] = input.read();
         end.advance();
     }
 
-    int rest = L::kInHeight * kRow - kFill;  // tokens still to come: all of them by the last window
-    int due = 0;                             // of which with this row of windows
-    int first = 0, ky = 0, kx = 0, c = 0;    // c counts from the first token of a group
-    // The row of the buffer that holds the top of a window.
-    int top = (L::kBufferRows - L::kPadTop % L::kBufferRows) % L::kBufferRows;
+    Counter<0, L::kInHeight * kRow> rest = L::kInHeight * kRow - kFill;  // tokens still to come: all of them by the last window
+    Counter<0, kStrideRows> due = 0;                                     // of which with this row of windows
+    Counter<0, kGroupFolds - 1> c = 0;                                   // counts from the first token of a group
+    Counter<0, kFolds - 1> first = 0;
+    Counter<0, L::kKernelWidth - 1> kx = 0;
+    Counter<0, L::kKernelHeight - 1> ky = 0;
+    Counter<-L::kPadTop, kLastTop + L::kStrideHeight> top = -L::kPadTop;
+    Counter<-L::kPadLeft, kLastLeft + L::kStrideWidth> left = -L::kPadLeft;
+    using Column = Counter<-L::kPadLeft * kFolds, (kLastLeft + L::kStrideWidth + L::kKernelWidth) * kFolds>;
+    Column left_column = -L::kPadLeft * kFolds;
+    Column column = -L::kPadLeft * kFolds;
+    Counter<0, L::kBufferRows - 1> top_row = kFirstRow;
+    Counter<0, kRowEnd> top_address = kFirstRow * kRowStep;
+    Counter<0, kRowEnd> address = kFirstRow * kRowStep;
     for (int y = 0; y < L::kOutHeight; ++y) {
         for (int x = 0; x < L::kOutWidth; ++x) {
             for (int i = 0; i < kSteps; ++i) {
                 FL_PIPELINE(1)
                 if (x == 0 && i == 0) {
-                    due = rest < kStrideRows ? rest : kStrideRows;
-                    rest -= due;
+                    due = rest < kStrideRows ? static_cast<int>(rest) : kStrideRows;
+                    rest = rest - due;
                 }
                 if (i < kLoads && due > 0) {
-                    buffer[end.bank()][end.address()] = input.read();
+                    buffer[end.bank][end.address] = input.read();
                     end.advance();
-                    --due;
+                    due = due - 1;
                 }
                 if (i < kReads) {
-                    const int ix = x * L::kStrideWidth - L::kPadLeft + kx;
+                    const int ix = left + kx;
                     const bool inside = ix >= 0 && ix < L::kInWidth;
-                    const int row = top + ky < L::kBufferRows ? top + ky : top + ky - L::kBufferRows;
-                    const int column = inside ? ix * kFolds + first + c : 0;
-                    Token<typename L::Input, L::kSimd> pixels[Place::kBanks];
-                    FL_PARTITION(pixels, 1)
-                    for (int bank = 0; bank < Place::kBanks; ++bank)
-                        pixels[bank] = buffer[bank][Place::kBanks == 1 ? row * kRow + column : column];
+                    const int place = inside ? static_cast<int>(address + column) : 0;
+                    Value pixels[kBanks][L::kSimd];
+                    FL_PARTITION(pixels, 0)
+                    for (int bank = 0; bank < kBanks; ++bank) unpack(buffer[bank][place], pixels[bank]);
 
-                    Token<typename L::Input, L::kRows * L::kSimd> window;
+                    Value window[L::kRows * L::kSimd];
+                    FL_PARTITION(window, 1)
                     for (int j = 0; j < L::kRows; ++j) {
-                        const int iy = y * L::kStrideHeight - L::kPadTop + ky + j;
+                        const int iy = top + ky + j;
                         const bool real = inside && iy >= 0 && iy < L::kInHeight;
-                        const int below = row + j < L::kBufferRows ? row + j : row + j - L::kBufferRows;
-                        for (int s = 0; s < L::kSimd; ++s) {
-                            const typename L::Input padding = L::kZeroPoint;
-                            window.lane[j * L::kSimd + s] =
-                                real ? pixels[Place::kBanks == 1 ? 0 : below].lane[s] : padding;
-                        }
+                        const int row = wrap_beyond(top_row + j, L::kBufferRows);
+                        const Value padding = L::kZeroPoint;
+                        for (int s = 0; s < L::kSimd; ++s)
+                            window[j * L::kSimd + s] = real ? pixels[kBanks == 1 ? 0 : row][s] : padding;
                     }
-                    windows.write(window);
+                    windows.write(pack(window));
 
-                    if (++c == kFolds / L::kGroups) {
+                    if (c < kGroupFolds - 1) {
+                        c = c + 1;
+                        column = column + 1;
+                    } else {
                         c = 0;
-                        if (++kx == L::kKernelWidth) {
+                        if (kx < L::kKernelWidth - 1) {
+                            kx = kx + 1;
+                            column = column + (kFolds - kGroupFolds + 1);
+                        } else {
                             kx = 0;
-                            ky += L::kRows;
-                            if (ky == L::kKernelHeight) {
+                            if (ky + L::kRows < L::kKernelHeight) {
+                                ky = ky + L::kRows;
+                                address = wrap(address + kRowStep, kRowEnd);
+                            } else {
                                 ky = 0;
-                                first += kFolds / L::kGroups;
-                                if (first == kFolds) first = 0;
+                                address = top_address;
+                                first = wrap(first + kGroupFolds, kFolds);
                             }
+                            column = left_column + first;
                         }
                     }
                 }
-                if (x == L::kOutWidth - 1 && i == kSteps - 1) {
-                    top += L::kStrideHeight;
-                    if (top >= L::kBufferRows) top -= L::kBufferRows;
+                if (i == kSteps - 1) {
+                    if (x < L::kOutWidth - 1) {
+                        left = left + L::kStrideWidth;
+                        left_column = left_column + L::kStrideWidth * kFolds;
+                    } else {
+                        left = -L::kPadLeft;
+                        left_column = -L::kPadLeft * kFolds;
+                        top = top + L::kStrideHeight;
+                        top_row = wrap_beyond(top_row + L::kStrideHeight, L::kBufferRows);
+                        top_address = wrap_beyond(top_address + L::kStrideHeight * kRowStep, kRowEnd);
+                        address = top_address;
+                    }
+                    column = left_column;
                 }
             }
         }

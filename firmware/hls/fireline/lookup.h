@@ -12,18 +12,20 @@ template <class L>
 void lookup(Stream<Token<typename L::Input, L::kLanes>>& input,
             Stream<Token<typename L::Output, L::kLanes>>& output,
             const typename L::Output (&table)[L::kTableFolds][L::kLanes][L::kEntries]) {
-    constexpr int kFolds = L::kChannels / L::kLanes;
-    FL_PARTITION(table, 2)
+    FL_INLINE
     for (int pixel = 0; pixel < L::kHeight * L::kWidth; ++pixel) {
-        for (int fold = 0; fold < kFolds; ++fold) {
+        for (int fold = 0; fold < L::kChannels / L::kLanes; ++fold) {
             FL_PIPELINE(1)
-            const Token<typename L::Input, L::kLanes> x = input.read();
-            Token<typename L::Output, L::kLanes> y;
+            typename L::Input x[L::kLanes];
+            typename L::Output y[L::kLanes];
+            FL_PARTITION(x, 1)
+            FL_PARTITION(y, 1)
+            unpack(input.read(), x);
             for (int lane = 0; lane < L::kLanes; ++lane) {
-                const int entry = static_cast<int>(x.lane[lane] - L::kLowest);
-                y.lane[lane] = table[L::kTableFolds == 1 ? 0 : fold][lane][entry];
+                const int entry = static_cast<int>(x[lane] - L::kLowest);
+                y[lane] = table[L::kTableFolds == 1 ? 0 : fold][lane][entry];
             }
-            output.write(y);
+            output.write(pack(y));
         }
     }
 }

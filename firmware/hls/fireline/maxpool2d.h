@@ -10,65 +10,98 @@
 
 namespace fl {
 
-// Windows of KERNEL positions every STRIDE along a line of LENGTH positions, INNER tokens each, with BEFORE and AFTER
-// positions of padding, which never win. Padding takes no time: the first position is the first of every window that
-// begins in front of it, and a window that ends behind the last position is finished there, unless another is, too.
-template <class L, int OUTER, int BEFORE, int LENGTH, int AFTER, int INNER, int KERNEL, int STRIDE>
-void running_max(Stream<Token<typename L::Value, L::kLanes>>& input,
-                 Stream<Token<typename L::Value, L::kLanes>>& output) {
-    constexpr int kEarly = AFTER < STRIDE ? AFTER : STRIDE - 1;  // positions by which a window may end earlier
-    constexpr int kLength = LENGTH + AFTER - kEarly;
-    constexpr int kSlots = (KERNEL + STRIDE - 1) / STRIDE;
-    constexpr int kPeriod = kSlots * STRIDE;  // positions from one window of a slot to its next
+// Windows of kKernel positions every kStride along each of kOuter lines of kLength positions, kInner tokens each, with
+// kBefore and kAfter positions of padding: along the rows of a pool L.
+template <class L>
+struct AlongRows {
+    using Value = typename L::Value;
+    static constexpr int kLanes = L::kLanes;
+    static constexpr int kLowest = L::kLowest;
+    static constexpr int kOuter = L::kInHeight;
+    static constexpr int kBefore = L::kPadLeft;
+    static constexpr int kLength = L::kInWidth;
+    static constexpr int kAfter = L::kPadRight;
+    static constexpr int kInner = L::kChannels / L::kLanes;
+    static constexpr int kKernel = L::kKernelWidth;
+    static constexpr int kStride = L::kStrideWidth;
+};
 
-    static Token<typename L::Value, L::kLanes> largest[kSlots][INNER];
-    FL_PARTITION(largest, 1)
-    FL_INDEPENDENT(largest)
-    int phase = BEFORE % kPeriod;  // position within the padded line, modulo kPeriod
-    for (int outer = 0; outer < OUTER; ++outer) {
+// And down the columns of what is left.
+template <class L>
+struct DownColumns {
+    using Value = typename L::Value;
+    static constexpr int kLanes = L::kLanes;
+    static constexpr int kLowest = L::kLowest;
+    static constexpr int kOuter = 1;
+    static constexpr int kBefore = L::kPadTop;
+    static constexpr int kLength = L::kInHeight;
+    static constexpr int kAfter = L::kPadBottom;
+    static constexpr int kInner = L::kOutWidth * L::kChannels / L::kLanes;
+    static constexpr int kKernel = L::kKernelHeight;
+    static constexpr int kStride = L::kStrideHeight;
+};
+
+// The largest so far of every window that is open.
+template <class P>
+using Largest = Token<typename P::Value, P::kLanes>[(P::kKernel + P::kStride - 1) / P::kStride][P::kInner];
+
+// Padding never wins and takes no time: the first position is the first of every window that begins in front of it, and
+// a window that ends behind the last position is finished there, unless another is, too.
+template <class P>
+void running_max(Stream<Token<typename P::Value, P::kLanes>>& input,
+                 Stream<Token<typename P::Value, P::kLanes>>& output, Largest<P>& largest) {
+    FL_INLINE
+    using Value = typename P::Value;
+    constexpr int kEarly = P::kAfter < P::kStride ? P::kAfter : P::kStride - 1;  // positions by which a window may end earlier
+    constexpr int kLength = P::kLength + P::kAfter - kEarly;
+    constexpr int kSlots = (P::kKernel + P::kStride - 1) / P::kStride;
+    constexpr int kPeriod = kSlots * P::kStride;  // positions from one window of a slot to its next
+
+    Counter<0, kPeriod - 1> phase = P::kBefore % kPeriod;  // position within the padded line, modulo kPeriod
+    for (int outer = 0; outer < P::kOuter; ++outer) {
         for (int i = 0; i < kLength; ++i) {
-            for (int j = 0; j < INNER; ++j) {
+            for (int j = 0; j < P::kInner; ++j) {
                 FL_PIPELINE(1)
-                Token<typename L::Value, L::kLanes> x;
-                if (i < LENGTH) {
-                    x = input.read();
+                Value x[P::kLanes];
+                FL_PARTITION(x, 1)
+                if (i < P::kLength) {
+                    unpack(input.read(), x);
                 } else {
-                    for (int lane = 0; lane < L::kLanes; ++lane) x.lane[lane] = L::kLowest;
+                    for (int lane = 0; lane < P::kLanes; ++lane) x[lane] = P::kLowest;
                 }
+                Token<Value, P::kLanes> finished = pack(x);
+                bool is_finished = false;  // at most one window is
                 for (int slot = 0; slot < kSlots; ++slot) {
-                    const int start = slot * STRIDE;
-                    const int place = phase < start ? phase - start + kPeriod : phase - start;  // within the window
-                    if (i + BEFORE < start || place >= KERNEL) continue;
-                    Token<typename L::Value, L::kLanes> best = x;
+                    const int start = slot * P::kStride;
+                    const int place = wrap_beyond(phase + (kPeriod - start), kPeriod);  // within the window
+                    if (i + P::kBefore < start || place >= P::kKernel) continue;
+                    Value best[P::kLanes];
+                    FL_PARTITION(best, 1)
+                    for (int lane = 0; lane < P::kLanes; ++lane) best[lane] = x[lane];
                     if (place > 0 && i > 0) {
-                        const Token<typename L::Value, L::kLanes> held = largest[slot][j];
-                        for (int lane = 0; lane < L::kLanes; ++lane)
-                            best.lane[lane] = x.lane[lane] < held.lane[lane] ? held.lane[lane] : x.lane[lane];
+                        Value held[P::kLanes];
+                        FL_PARTITION(held, 1)
+                        unpack(largest[slot][j], held);
+                        for (int lane = 0; lane < P::kLanes; ++lane)
+                            best[lane] = x[lane] < held[lane] ? held[lane] : x[lane];
                     }
-                    largest[slot][j] = best;
-                    const int rest = KERNEL - 1 - place;  // positions that the window still has
-                    const int early = i < LENGTH - 1 ? 0 : kEarly;
-                    if (i == LENGTH - 1 ? rest <= early : rest == early) output.write(best);
+                    const Token<Value, P::kLanes> token = pack(best);
+                    largest[slot][j] = token;
+                    const int rest = P::kKernel - 1 - place;  // positions that the window still has
+                    const int early = i < P::kLength - 1 ? 0 : kEarly;
+                    if (i == P::kLength - 1 ? rest <= early : rest == early) {
+                        is_finished = true;
+                        finished = token;
+                    }
                 }
-                if (j == INNER - 1) {
-                    phase = phase == kPeriod - 1 ? 0 : phase + 1;
-                    if (i == kLength - 1) phase = BEFORE % kPeriod;
+                if (is_finished) output.write(finished);
+                if (j == P::kInner - 1) {
+                    phase = wrap(phase + 1, kPeriod);
+                    if (i == kLength - 1) phase = P::kBefore % kPeriod;
                 }
             }
         }
     }
-}
-
-template <class L>
-void maxpool2d(Stream<Token<typename L::Value, L::kLanes>>& input,
-               Stream<Token<typename L::Value, L::kLanes>>& output) {
-    constexpr int kFolds = L::kChannels / L::kLanes;
-    FL_DATAFLOW
-    FL_STREAM(2, rows, L::Name(), ".rows", Token<typename L::Value, L::kLanes>);
-    FL_PROCESS(running_max<L, L::kInHeight, L::kPadLeft, L::kInWidth, L::kPadRight, kFolds, L::kKernelWidth,
-                           L::kStrideWidth>(input, rows));
-    FL_PROCESS(running_max<L, 1, L::kPadTop, L::kInHeight, L::kPadBottom, L::kOutWidth * kFolds, L::kKernelHeight,
-                           L::kStrideHeight>(rows, output));
 }
 
 }  // namespace fl

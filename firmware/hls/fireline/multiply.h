@@ -8,24 +8,25 @@
 
 namespace fl {
 
-struct Dsp {};
-struct Lut {};
+struct Dsp {
+    template <class Wide, class W, class X>
+    static Wide multiply(const W w, const X x) {
+        FL_INLINE
+        const auto product = operand<Wide>(w) * operand<Wide>(x);
+        FL_BIND_OP(product, mul, dsp)
+        return product;
+    }
+};
 
-template <class Wide, class W, class X>
-Wide multiply(Dsp, const W w, const X x) {
-    FL_INLINE
-    const auto product = operand<Wide>(w) * operand<Wide>(x);
-    FL_BIND_OP(product, mul, dsp)
-    return product;
-}
-
-template <class Wide, class W, class X>
-Wide multiply(Lut, const W w, const X x) {
-    FL_INLINE
-    const auto product = operand<Wide>(w) * operand<Wide>(x);
-    FL_BIND_OP(product, mul, fabric)
-    return product;
-}
+struct Lut {
+    template <class Wide, class W, class X>
+    static Wide multiply(const W w, const X x) {
+        FL_INLINE
+        const auto product = operand<Wide>(w) * operand<Wide>(x);
+        FL_BIND_OP(product, mul, fabric)
+        return product;
+    }
+};
 
 // COUNT products with the same x from one multiplication: the weights stand SPACING bits apart in one operand, so that
 // the products stand SPACING bits apart in the result. A negative product borrows one from the next, which is given back.

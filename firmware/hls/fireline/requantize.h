@@ -2,54 +2,56 @@
 //
 // ByScale: clamp(round((acc * mult + add) / 2^shift)), rounding half to even. `mult`, `add` and `shift` of a fold and a
 // lane are constants where they are the same for every channel, so that a power-of-two scale needs no multiplier; Wide
-// holds every intermediate value.
+// holds every intermediate value. Shifts are unsigned: a signed one would be a shifter either way.
 //
 // ByThresholds: kLow plus the number of steps that sign * acc reaches.
 #ifndef FIRELINE_REQUANTIZE_H_
 #define FIRELINE_REQUANTIZE_H_
 
+#include "multiply.h"
 #include "pragmas.h"
 #include "types.h"
 
 namespace fl {
 
-struct ByScale {};
-struct ByThresholds {};
+struct ByScale {
+    template <class R, class T>
+    static typename R::Output requantize(const T acc, const int fold, const int lane) {
+        FL_INLINE
+        using Wide = typename R::Wide;
+        const auto shift = R::shift(fold, lane);
+        const Wide value = Dsp::multiply<Wide>(acc, R::mult(fold, lane)) + operand<Wide>(R::add(fold, lane));
+        const Wide odd = (value >> shift) & 1;
+        const Wide below_half = ((Wide(1) << shift) >> 1) - 1;
+        const Wide rounded = shift == 0 ? value : Wide(Wide(value + below_half + odd) >> shift);
+        const Wide low = R::kLow;
+        const Wide high = R::kHigh;
+        const Wide at_least_low = rounded < low ? low : rounded;
+        return static_cast<typename R::Output>(at_least_low > high ? high : at_least_low);
+    }
+};
 
-template <class R, class T>
-typename R::Output requantize(ByScale, const T acc, const int fold, const int lane) {
-    FL_INLINE
-    using Wide = typename R::Wide;
-    const int shift = R::shift(fold, lane);
-    const Wide value = operand<Wide>(acc) * operand<Wide>(R::mult(fold, lane)) + operand<Wide>(R::add(fold, lane));
-    const Wide odd = (value >> shift) & 1;
-    const Wide below_half = ((Wide(1) << shift) >> 1) - 1;
-    const Wide rounded = shift == 0 ? value : Wide(Wide(value + below_half + odd) >> shift);
-    const Wide low = R::kLow;
-    const Wide high = R::kHigh;
-    const Wide at_least_low = rounded < low ? low : rounded;
-    return static_cast<typename R::Output>(at_least_low > high ? high : at_least_low);
-}
-
-template <class R, class T>
-typename R::Output requantize(ByThresholds, const T acc, const int fold, const int lane) {
-    FL_INLINE
-    using Wide = typename R::Wide;
-    const Wide value = operand<Wide>(acc) * operand<Wide>(R::sign(fold, lane));
-    int result = R::kLow;
-    for (int i = 0; i < R::kSteps; ++i) result += R::step(fold, lane, i) <= value ? 1 : 0;
-    return static_cast<typename R::Output>(result);
-}
+struct ByThresholds {
+    template <class R, class T>
+    static typename R::Output requantize(const T acc, const int fold, const int lane) {
+        FL_INLINE
+        using Wide = typename R::Wide;
+        const Wide value = R::sign(fold, lane) < 0 ? Wide(-operand<Wide>(acc)) : Wide(acc);
+        int result = R::kLow;
+        for (int i = 0; i < R::kSteps; ++i) result += R::step(fold, lane, i) <= value ? 1 : 0;
+        return static_cast<typename R::Output>(result);
+    }
+};
 
 // All lanes of a token; `fold` counts tokens within a pixel.
 template <class R, class T, int LANES>
 Token<typename R::Output, LANES> requantize(const T (&acc)[LANES], const int fold) {
     FL_INLINE
-    Token<typename R::Output, LANES> result;
+    typename R::Output result[LANES];
+    FL_PARTITION(result, 1)
     FL_LANES
-    for (int lane = 0; lane < LANES; ++lane)
-        result.lane[lane] = requantize<R>(typename R::Method(), acc[lane], fold, lane);
-    return result;
+    for (int lane = 0; lane < LANES; ++lane) result[lane] = R::Method::template requantize<R>(acc[lane], fold, lane);
+    return pack(result);
 }
 
 }  // namespace fl

@@ -11,12 +11,14 @@ namespace fl {
 template <class L, class R>
 void rescale(Stream<Token<typename L::Input, L::kLanes>>& input,
              Stream<Token<typename L::Output, L::kLanes>>& output) {
-    constexpr int kFolds = L::kChannels / L::kLanes;
+    FL_INLINE
     for (int pixel = 0; pixel < L::kHeight * L::kWidth; ++pixel) {
-        for (int fold = 0; fold < kFolds; ++fold) {
+        for (int fold = 0; fold < L::kChannels / L::kLanes; ++fold) {
             FL_PIPELINE(1)
-            const Token<typename L::Input, L::kLanes> x = input.read();
-            output.write(requantize<R>(x.lane, fold));
+            typename L::Input x[L::kLanes];
+            FL_PARTITION(x, 1)
+            unpack(input.read(), x);
+            output.write(requantize<R>(x, fold));
         }
     }
 }

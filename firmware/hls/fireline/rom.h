@@ -13,7 +13,7 @@ namespace fl {
 
 // The BITS-bit integer number `index` of a packed row.
 template <int BITS, bool SIGNED>
-std::int64_t unpack(const std::uint64_t* const words, const int index) {
+std::int64_t packed_integer(const std::uint64_t* const words, const int index) {
     FL_INLINE
     const int first = index * BITS / 64;
     const int offset = index * BITS % 64;
@@ -46,7 +46,7 @@ using PackedRom = std::uint64_t[L::kRomRows][L::kRomWords];
 template <class L>
 typename L::Weight weight(const PackedRom<L>& rom, const int row, const int p, const int s) {
     FL_INLINE
-    return unpack<L::kWeightBits, L::kWeightSigned>(rom[row], p * L::kTerms + s);
+    return packed_integer<L::kWeightBits, L::kWeightSigned>(rom[row], p * L::kTerms + s);
 }
 
 // Calls back for every weight: its turn, and its output and term within the turn.
@@ -66,16 +66,14 @@ template <class L, bool TERMS_INNER = terms_are_inner<L>()>
 struct UnpackedRom {
     using T = Turn<L>;
     using Weight = typename L::Weight;
-    Weight turns[L::kRomRows / T::kRomRows][T::kOutputs][T::kTerms];
+    Weight turns[T::kTurns][T::kOutputs][T::kTerms];
 
     explicit UnpackedRom(const PackedRom<L>& packed) {
         for_each_weight<L>(packed, [this](const int turn, const int output, const int term, const Weight w) {
             turns[turn][output][term] = w;
         });
     }
-    Weight weight(const int row, const int output, const int term) const {
-        return turns[row / T::kRomRows][output][term];
-    }
+    Weight weight(const int turn, const int output, const int term) const { return turns[turn][output][term]; }
 };
 
 template <class L>
@@ -83,30 +81,26 @@ struct UnpackedRom<L, false> {
     using T = Turn<L>;
     using Weight = typename L::Weight;
     using Wide = Operand<typename L::Accumulator, typename L::Weight>;
-    Wide turns[L::kRomRows / T::kRomRows][T::kTerms][row_outputs<L>()];
+    Wide turns[T::kTurns][T::kTerms][row_outputs<L>()];
 
     explicit UnpackedRom(const PackedRom<L>& packed) {
         for_each_weight<L>(packed, [this](const int turn, const int output, const int term, const Weight w) {
             turns[turn][term][output] = w;
         });
     }
-    Wide weight(const int row, const int output, const int term) const {
-        return turns[row / T::kRomRows][term][output];
-    }
+    Wide weight(const int turn, const int output, const int term) const { return turns[turn][term][output]; }
 };
 
 template <class L>
-auto weight(const UnpackedRom<L>& rom, const int row, const int output, const int term)
-    -> decltype(rom.weight(row, output, term)) {
-    return rom.weight(row, output, term);
+auto weight(const UnpackedRom<L>& rom, const int turn, const int output, const int term)
+    -> decltype(rom.weight(turn, output, term)) {
+    return rom.weight(turn, output, term);
 }
 
 }  // namespace fl
 
 #ifdef __SYNTHESIS__
-#define FL_ROM(L, variable, packed)            \
-    const fl::PackedRom<L>& variable = packed; \
-    FL_RESHAPE(packed, 2)
+#define FL_ROM(L, variable, packed) const fl::PackedRom<L>& variable = packed
 #else
 #define FL_ROM(L, variable, packed) static const fl::UnpackedRom<L> variable(packed)
 #endif

@@ -8,7 +8,11 @@
 #ifndef FIRELINE_STREAM_H_
 #define FIRELINE_STREAM_H_
 
+#include "pragmas.h"
 #include "types.h"
+
+// FL_STREAM(depth, resource, variable, name, T, LANES): a stream between two processes of a dataflow region, `depth` tokens
+// deep, in shift registers (srl) or block RAM (bram).
 
 #if defined(FL_VITIS)
 
@@ -21,8 +25,10 @@ using Stream = hls::stream<T>;
 
 }  // namespace fl
 
-// A stream between two processes of a dataflow region, `depth` tokens deep.
-#define FL_STREAM(depth, variable, name, part, ...) hls::stream<__VA_ARGS__, depth> variable(name)
+#define FL_STREAM(tokens, resource, variable, name, T, LANES) \
+    hls::stream<fl::Token<T, LANES>> variable(name);          \
+    FL_STREAM_DEPTH(variable, tokens)                         \
+    FL_BIND_STORAGE(variable, fifo, resource)
 
 #else
 
@@ -50,7 +56,9 @@ inline std::vector<StreamRecord>& stream_records() {
 
 template <class T, int LANES>
 void append_values(const Token<T, LANES>& token, std::vector<std::int64_t>& values) {
-    for (const T& lane : token.lane) values.push_back(static_cast<std::int64_t>(lane));
+    T lanes[LANES];
+    unpack(token, lanes);
+    for (const T& lane : lanes) values.push_back(static_cast<std::int64_t>(lane));
 }
 
 }  // namespace fl
@@ -59,36 +67,31 @@ void append_values(const Token<T, LANES>& token, std::vector<std::int64_t>& valu
 
 #include "bounded.h"
 
-#define FL_STREAM(depth, variable, name, part, ...) static fl::Stream<__VA_ARGS__> variable(name, part, depth)
-
 #else
 
 namespace fl {
 
-template <class T>
+template <class Word>
 class Stream {
   public:
     explicit Stream(const char* name) : name_(name) {}
-
-    // A named stream is recorded for the test bench and lives as long as the program.
-    Stream(const char* name, const char* part) : name_(std::string(name) + part) {
-        stream_records().push_back({name_, this, &unread, &copy});
-    }
-
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
+    const std::string& name() const { return name_; }
     bool empty() const { return next_ == log_.size(); }
+    std::size_t unread() const { return log_.size() - next_; }
+    const std::vector<Word>& words() const { return log_; }
 
-    void write(const T& token) {
+    void write(const Word& word) {
         if (empty()) {
             log_.clear();
             next_ = 0;
         }
-        log_.push_back(token);
+        log_.push_back(word);
     }
 
-    T read() {
+    Word read() {
         if (empty()) {
             std::fprintf(stderr, "stream %s: read while empty\n", name_.c_str());
             std::exit(3);
@@ -97,25 +100,45 @@ class Stream {
     }
 
   private:
-    static std::size_t unread(const void* stream) {
-        const Stream& self = *static_cast<const Stream*>(stream);
-        return self.log_.size() - self.next_;
-    }
-
-    static void copy(const void* stream, std::vector<std::int64_t>& values) {
-        values.clear();
-        for (const T& token : static_cast<const Stream*>(stream)->log_) append_values(token, values);
-    }
-
     std::string name_;
-    std::vector<T> log_;
+    std::vector<Word> log_;
     std::size_t next_ = 0;
 };
 
 }  // namespace fl
 
-#define FL_STREAM(depth, variable, name, part, ...) static fl::Stream<__VA_ARGS__> variable(name, part)
-
 #endif
+
+namespace fl {
+
+// A stream of tokens that is recorded for the test bench. It lives as long as the program.
+template <class T, int LANES>
+class RecordedStream : public Stream<Token<T, LANES>> {
+  public:
+    template <class... Depth>
+    explicit RecordedStream(const char* name, const Depth... depth) : Stream<Token<T, LANES>>(name, depth...) {
+        stream_records().push_back({name, this, &unread_words, &copy_values});
+    }
+
+  private:
+    static std::size_t unread_words(const void* stream) { return static_cast<const RecordedStream*>(stream)->unread(); }
+
+    static void copy_values(const void* stream, std::vector<std::int64_t>& values) {
+        values.clear();
+        for (const Token<T, LANES>& token : static_cast<const RecordedStream*>(stream)->words())
+            append_values<T, LANES>(token, values);
+    }
+};
+
+}  // namespace fl
+
+#if defined(FL_BOUNDED)
+#define FL_STREAM(tokens, resource, variable, name, T, LANES) \
+    static fl::RecordedStream<T, LANES> variable(name, tokens)
+#else
+#define FL_STREAM(tokens, resource, variable, name, T, LANES) \
+    static fl::RecordedStream<T, LANES> variable(name)
+#endif
+
 #endif
 #endif  // FIRELINE_STREAM_H_

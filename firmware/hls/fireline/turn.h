@@ -28,6 +28,7 @@ struct Turn {
     static constexpr int kTerms = kTokens * L::kTerms;
     static constexpr int kOutputs = kFolds * L::kPe;
     static constexpr int kRomRows = kTokens * kFolds;
+    static constexpr int kTurns = L::kRomRows / kRomRows;  // of a pixel
 };
 
 }  // namespace fl

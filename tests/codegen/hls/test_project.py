@@ -98,7 +98,6 @@ def test_the_script_is_tcl_of_known_commands(folder: Path, tmp_path: Path) -> No
         "open_solution",
         "set_part",
         "create_clock",
-        "config_compile",
         "csim_design",
         "csynth_design",
         "export_design",

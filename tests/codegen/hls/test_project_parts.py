@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from fireline.codegen.design.memories import pack_rows, rom_rows
 from fireline.codegen.design.stages import Fork, Resize, design
 from fireline.codegen.geometry.axi import Beat, input_beat, output_bits
 from fireline.codegen.geometry.fires import find_fires
-from fireline.codegen.geometry.line_buffer import buffer_rows, fill_pixels
+from fireline.codegen.geometry.line_buffer import Distances, buffer_rows, distances, fill_pixels
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.foldings import Folding
 from fireline.codegen.plan.simple import simple_plan
@@ -56,6 +57,68 @@ def test_a_line_buffer_holds_every_pixel_of_every_window(data: st.DataObject) ->
             came, due = came + min(due, pace), due - min(due, pace)
         assert due == 0
     assert rest == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_distances_are_those_of_the_schedule(data: st.DataObject) -> None:
+    """Every access of the kernel's loop, step by step, over a whole image."""
+    kh, kw = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
+    stride = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
+    top, left = data.draw(st.integers(0, kh - 1)), data.draw(st.integers(0, kw - 1))
+    height = data.draw(st.integers(max(1, kh - top), 9))
+    width = data.draw(st.integers(max(1, kw - left), 9))
+    groups, folds = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 3))
+    rows = data.draw(st.sampled_from([1, kh]))
+    b = Builder((groups * folds, height, width), seed=0)
+    b.conv(0, groups, (kh, kw), stride, (top, left, 0, 0), groups=groups)
+    node = b.nodes[1]
+    assert isinstance(node, Conv2d)
+    _, ys, xs = node.output.shape
+    source, held, tokens = (
+        (groups * folds, height, width),
+        buffer_rows(node, (1, height, width)),
+        groups * folds,
+    )
+    fill, row = fill_pixels(node, source) * tokens, width * tokens
+    loads = max(-(-stride[0] * row // xs), stride[0] * stride[1] * tokens)
+    order = [
+        (g * folds + c, ky, kx)
+        for g, ky, kx, c in product(range(groups), range(0, kh, rows), range(kw), range(folds))
+    ]
+    written: dict[int, int] = {}
+    last_read: dict[int, int] = {}
+    read_after_write, write_after_read, came, rest, time = [], [], fill, height * row - fill, 0
+    for y in range(ys):
+        due = min(rest, stride[0] * row)
+        rest -= due
+        for x in range(xs):
+            for i in range(max(len(order), loads)):
+                if i < loads and due:
+                    written[came] = time
+                    if came - held * row in last_read:
+                        write_after_read.append(time - last_read[came - held * row])
+                    came, due = came + 1, due - 1
+                if i < len(order):
+                    fold, ky, kx = order[i]
+                    for j in range(rows):
+                        iy, ix = y * stride[0] - top + ky + j, x * stride[1] - left + kx
+                        if 0 <= iy < height and 0 <= ix < width:
+                            token = iy * row + ix * tokens + fold
+                            last_read[token] = time
+                            if token in written:
+                                read_after_write.append(max(1, time - written[token]))
+                time += 1
+    found = distances(node, source, 1, rows)
+    assert found == Distances(min(read_after_write, default=None), min(write_after_read, default=None))
+
+
+def test_accesses_may_be_one_step_apart() -> None:
+    b = Builder((2, 6, 6), seed=0)
+    b.conv(0, 2, (3, 1))
+    node = b.nodes[1]
+    assert isinstance(node, Conv2d)
+    assert distances(node, (2, 6, 6), 2, 3) == Distances(1, 5)
 
 
 def test_a_line_buffer_holds_kernel_plus_stride_minus_one_rows() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fireline.codegen.plan.choice import Freedom, budget, foldings, node_options, plan_for
 from fireline.codegen.plan.cost.conv2d import weight_rom
 from fireline.codegen.plan.cost.fabric import ECP5, XILINX
-from fireline.codegen.plan.cost.memory import Resources
+from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
 from fireline.codegen.plan.cost.node import parts, resources, total
 from fireline.codegen.plan.cycles import cycles, lanes, node_cycles
@@ -136,7 +136,7 @@ def test_a_plan_needs_no_more_than_its_options_say() -> None:
     assert all(a <= b for a, b in zip(promise.counts(), budget(plan.device).counts(), strict=True))
 
 
-def test_uram_needs_loaded_weights_but_on_versal() -> None:
+def test_uram_needs_loaded_weights() -> None:
     graph = squeezenet1_1()
     node = graph.nodes[-2]
 
@@ -145,8 +145,33 @@ def test_uram_needs_loaded_weights_but_on_versal() -> None:
 
     assert "uram" not in stores("xck26", Freedom())
     assert "uram" in stores("xck26", Freedom(loaded=True))
-    assert "uram" in stores("xcvc1902", Freedom())
+    assert "uram" not in stores("xcvc1902", Freedom())
+    assert "uram" in stores("xcvc1902", Freedom(loaded=True))
     assert "uram" not in stores("xczu9eg", Freedom(loaded=True))
+
+
+def test_no_word_is_wider_than_a_tool_takes() -> None:
+    graph = squeezenet1_1()
+    for node in graph.nodes:
+        for folding in islice(foldings(graph, node, device("xcu250")), 0, None, 7):
+            assert folding.pe * node.output.type.bits <= WIDEST_WORD
+            if isinstance(node, Conv2d):
+                x = graph.nodes[node.inputs[0]].output.type
+                assert folding.simd * folding.rows * x.bits <= WIDEST_WORD
+                assert lanes(node, folding) * node.weight_type.bits <= WIDEST_WORD
+
+
+def test_a_twentieth_of_the_dsps_is_left() -> None:
+    assert budget(device("xc7z020")).dsp == 209
+
+
+def test_memories_of_a_few_words_are_registers() -> None:
+    assert [XILINX.ram_storage(*size) for size in ((4, 8), (5, 8), (4096, 64))] == [
+        "registers",
+        "lut",
+        "bram",
+    ]
+    assert XILINX.ram(3, 10) == Resources(lut=10, ff=30)
 
 
 @pytest.mark.parametrize("folding", [Folding(3, 2), Folding(4, 3), Folding(4, 2, rows=2)])
