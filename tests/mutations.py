@@ -176,7 +176,7 @@ MUTATIONS = (
     kernel("line_buffer", "test_conv2d", "left_column + L::kStrideWidth * kFolds;", "left_column + kFolds;"),
     kernel("line_buffer", "test_conv2d", "address = wrap(address + kRowStep, kRowEnd);", ""),
     kernel("line_buffer", "test_conv2d", "bank = wrap(bank + 1, Lines<L>::kBanks);", ""),
-    kernel("loaded", "test_loaded", "memory[i][k] = row[k]", "memory[i][k] = row[0]"),
+    kernel("loaded", "test_loaded", "memory[i][0][k] = row[k]", "memory[i][0][k] = row[0]"),
     kernel("loaded", "test_loaded", "halves[1]) << 32", "halves[0]) << 32"),
     kernel("lookup", "test_requantize", "x[lane] - L::kLowest", "x[lane]"),
     kernel("lookup", "test_requantize", "L::kTableFolds == 1 ? 0 : fold", "0 * fold"),
@@ -207,7 +207,7 @@ MUTATIONS = (
     kernel("resize", "test_joins", "wide[first + lane];", "wide[lane];"),
     kernel("resize", "test_joins", "wide[first + lane] =", "wide[lane] ="),
     kernel("rom", "test_conv2d", "words[first + 1] << (64 - offset)", "words[first + 1] << (63 - offset)"),
-    kernel("rom", "test_conv2d", "p * L::kTerms + s", "s * L::kPe + p"),
+    kernel("rom", "test_conv2d", "p % kOutputs * L::kTerms + s", "s * kOutputs + p % kOutputs"),
     kernel("stream", "test_stream", "{ return log_.size() - next_; }", "{ return next_ - next_; }"),
     kernel("turn", "test_conv2d", "L::kInChannels / L::kGroups / L::kTerms", "L::kInChannels / L::kTerms"),
     Mutation(

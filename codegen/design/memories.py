@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from fireline.codegen.plan.cost.conv2d import rom_blocks
 from fireline.codegen.plan.foldings import Folding, Plan
 from fireline.graph import Conv2d
 
@@ -33,8 +34,10 @@ def pack_rows(rows: npt.NDArray[np.int64], bits: int) -> npt.NDArray[np.uint64]:
 
 
 def rom_words(node: Conv2d, folding: Folding) -> npt.NDArray[np.uint64]:
-    """A weight memory as the kernels read it: (rows, 64-bit words of a row)."""
-    return pack_rows(rom_rows(node, folding), node.weight_type.bits)
+    """A weight memory as the C++ kernels read it: (rows, memories that share a row, 64-bit words of each)."""
+    rows, blocks = rom_rows(node, folding), rom_blocks(node, folding)
+    words = pack_rows(rows.reshape(len(rows) * blocks, -1), node.weight_type.bits)
+    return words.reshape(len(rows), blocks, -1)
 
 
 def loaded_words(plan: Plan) -> tuple[int, ...]:

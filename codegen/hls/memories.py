@@ -76,7 +76,7 @@ def storage_pragmas(memory: Memory) -> list[str]:
         return [f"FL_PARTITION({memory.variable}, 0)"]
     result = [f"FL_BIND_STORAGE({memory.variable}, ram_s2p, {RESOURCES[memory.storage]})"]
     if memory.variable == "rom":
-        result.append("FL_RESHAPE(rom, 2)")
+        result += ["FL_PARTITION(rom, 2)", "FL_RESHAPE(rom, 3)"]
     if memory.partitioned:
         result.append(f"FL_PARTITION({memory.variable}, {memory.partitioned})")
     for order, steps in (("RAW", memory.read), ("WAR", memory.write)):
@@ -93,7 +93,7 @@ def table_pragmas(plan: Plan, index: int, tables: Iterable[Table]) -> list[str]:
         name = f"weights::{identifier(node.name)}::{table.name}"
         if table.name == "rom":
             result.append(f"FL_BIND_STORAGE({name}, rom_1p, {RESOURCES[folding.rom]})")
-            result.append(f"FL_RESHAPE({name}, 2)")
+            result += [f"FL_PARTITION({name}, 2)", f"FL_RESHAPE({name}, 3)"]
         elif table.depth == 1:
             result.append(f"FL_PARTITION({name}, 0)")
         else:

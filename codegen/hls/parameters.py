@@ -10,6 +10,7 @@ from fireline.codegen.geometry.axi import input_beat
 from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.geometry.line_buffer import buffer_rows, fill_pixels
 from fireline.codegen.hls.names import holder, identifier, int_type, literal
+from fireline.codegen.plan.cost.conv2d import rom_blocks
 from fireline.codegen.plan.foldings import Folding, Plan
 from fireline.fixed import IntType
 from fireline.graph import (
@@ -115,7 +116,8 @@ def _conv2d(node: Conv2d, folding: Folding, source: Tensor) -> tuple[dict[str, s
     }
     terms = folding.simd * folding.rows
     folds = node.output.shape[0] // folding.pe
-    row_bits = folding.pe * terms * node.weight_type.bits
+    blocks = rom_blocks(node, folding)
+    row_bits = folding.pe // blocks * terms * node.weight_type.bits
     values = {"kInChannels": source.shape[0]} | _sides("In", source)
     values |= {"kOutChannels": node.output.shape[0]} | _sides("Out", node.output)
     values |= _pair("Kernel", (node.weight.shape[2], node.weight.shape[3]))
@@ -131,6 +133,7 @@ def _conv2d(node: Conv2d, folding: Folding, source: Tensor) -> tuple[dict[str, s
         "kWeightBits": node.weight_type.bits,
         "kWeightSigned": int(node.weight_type.signed),
         "kRomRows": node.weight.size // (folding.pe * terms),
+        "kRomBlocks": blocks,
         "kRomWords": -(-row_bits // 64),
     }
     if not is_pointwise(node):

@@ -47,12 +47,17 @@ def node_constants(plan: Plan, index: int) -> Constants:
 
 def _rom(node: Conv2d, folding: Folding) -> Table:
     words = rom_words(node, folding)
-    text = tuple(", ".join(map("0x{:016x}".format, row)) for row in words.tolist())
+    depth, blocks, count = words.shape
+    text = tuple(", ".join(f"{{{_hexadecimal(block)}}}" for block in row) for row in words.tolist())
     terms = folding.simd * folding.rows
     shape = ", ".join(map(str, node.weight.shape))
     comment = f"{node.weight_type} ({shape}), {folding.pe} x {terms} weights a row"
-    depth, count = words.shape
-    return Table("std::uint64_t", "rom", f"[{depth}][{count}]", text, comment, depth, 64 * count, ())
+    dimensions = f"[{depth}][{blocks}][{count}]"
+    return Table("std::uint64_t", "rom", dimensions, text, comment, depth, 64 * count, (2,))
+
+
+def _hexadecimal(words: list[int]) -> str:
+    return ", ".join(map("0x{:016x}".format, words))
 
 
 def _lookup_table(node: Lookup, lanes: int) -> Table:

@@ -158,9 +158,11 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
         for simd, rows in product(divisors(int(node.weight.shape[1])), heights):
             shape = Folding(pe, simd, rows=rows)
             depth, row = weight_rom(node, shape)
-            if max(row, pe * node.output.type.bits, simd * rows * x.bits) > WIDEST_WORD:
+            if max(row // pe, pe * node.output.type.bits, simd * rows * x.bits) > WIDEST_WORD:
                 continue
             memories = weight_memories(part, freedom) if depth > LUT_ROM_WORDS else ("lut",)
+            if row > WIDEST_WORD:  # a row that is loaded is one word
+                memories = tuple(memory for memory in memories if memory != "uram")
             for (multiplier, count), rom in product(products, memories):
                 yield replace(shape, multiplier=multiplier, packed=count, rom=rom)
 

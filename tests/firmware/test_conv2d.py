@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fireline.codegen.plan.cost.conv2d import rom_blocks
 from fireline.graph import Conv2d, Graph
 from tests.firmware.harness import CHECKED, PLAIN, Choose, assert_exact, drawn, least, most
 from tests.graphs import Builder
@@ -49,3 +50,11 @@ def test_without_requantizer_and_with_a_zero_point(tmp_path: Path) -> None:
     assert isinstance(conv, Conv2d)
     b.nodes[1] = replace(conv, requantize=None, output=replace(conv.output, type=conv.accumulator))
     assert_exact(b.graph(), drawn(1), tmp_path, PLAIN)
+
+
+def test_rows_of_weights_too_wide_for_one_memory(tmp_path: Path) -> None:
+    b = Builder((12, 3, 3), seed=4)
+    b.conv(b.conv(b.rescale(0), 18, (3, 3), padding=(1, 1, 1, 1)), 6)
+    graph = b.graph()
+    assert rom_blocks(graph.nodes[2], most(graph, graph.nodes[2])) == 2  # type: ignore[arg-type]
+    assert_exact(graph, most, tmp_path)

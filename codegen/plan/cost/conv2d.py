@@ -5,7 +5,7 @@ from __future__ import annotations
 from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.geometry.line_buffer import buffer_rows
 from fireline.codegen.plan.cost.fabric import Fabric
-from fireline.codegen.plan.cost.memory import Resources, ceil_div
+from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources, ceil_div
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
 from fireline.codegen.plan.cost.parts import Part, ram_part, table_part
 from fireline.codegen.plan.cost.rule import rule_parts
@@ -21,6 +21,13 @@ def weight_rom(node: Conv2d, folding: Folding) -> tuple[int, int]:
     """Depth and width of a convolution's weight memory."""
     width = lanes(node, folding) * node.weight_type.bits
     return node.output.shape[0] // folding.pe * window_words(node, folding), width
+
+
+def rom_blocks(node: Conv2d, folding: Folding) -> int:
+    """Memories that a row of weights is divided among, by output channels, so that none is too wide."""
+    _, width = weight_rom(node, folding)
+    shares = (n for n in range(1, folding.pe + 1) if folding.pe % n == 0)
+    return next((n for n in shares if width // n <= WIDEST_WORD), folding.pe)
 
 
 def line_memory(node: Conv2d, source: Tensor, folding: Folding) -> tuple[int, int, int]:
@@ -59,8 +66,9 @@ def chosen_parts(graph: Graph, node: Conv2d, folding: Folding, fabric: Fabric) -
     """Weights, multipliers and adders."""
     x, pe, acc_bits = graph.nodes[node.inputs[0]].output.type, folding.pe, node.accumulator.bits
     depth, bits = weight_rom(node, folding)
+    blocks = rom_blocks(node, folding)
     result = [
-        Part("weights", fabric.rom(depth, bits, folding.rom), depth, bits, folding.rom),
+        Part("weights", fabric.rom(depth, bits // blocks, folding.rom) * blocks, depth, bits, folding.rom),
         Part("multipliers", products(x, node.weight_type, folding, fabric)),
     ]
     if folding.rom == "uram":  # which is loaded: a row is gathered before it is written

@@ -30,6 +30,7 @@ inline std::uint64_t weight_bits(const WeightWord word) {
 template <class L>
 void load(Stream<WeightWord>& words, PackedRom<L>& memory) {
     FL_INLINE
+    static_assert(L::kRomBlocks == 1, "a row that is loaded is one word");
     std::uint64_t row[L::kRomWords];
     FL_PARTITION(row, 1)
     for (int i = 0; i < L::kRomRows; ++i) {
@@ -37,7 +38,7 @@ void load(Stream<WeightWord>& words, PackedRom<L>& memory) {
             FL_PIPELINE(1)
             row[word] = weight_bits(words.read());
             if (word == L::kRomWords - 1) {
-                for (int k = 0; k < L::kRomWords; ++k) memory[i][k] = row[k];
+                for (int k = 0; k < L::kRomWords; ++k) memory[i][0][k] = row[k];
             }
         }
     }

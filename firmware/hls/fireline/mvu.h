@@ -108,9 +108,6 @@ void multiply_windows(Stream<Token<typename L::Input, L::kTerms>>& windows,
     using T = Turn<L>;
     Sums<L> acc;
     FL_PARTITION(acc, 0)
-    for (int i = 0; i < T::kFolds; ++i) {
-        for (int p = 0; p < L::kPe; ++p) acc[i][p] = 0;
-    }
 
     Counter<0, T::kTurns - 1> turn = 0;
     Counter<0, L::kFolds - 1> fold = 0;

@@ -1,7 +1,8 @@
 // Weight memories: rows of `kPe * kTerms * kWeightBits` bits, packed into 64-bit words, least significant lane first.
 //
-// Lane `p * kTerms + s` of a row is the weight of output channel p and term s of a window's token. Synthesis reads a row at a time;
-// a g++ build unpacks all rows once, at first use, with the same function.
+// Lane `p * kTerms + s` of a row is the weight of output channel p and term s of a window's token. A row that were too wide
+// for one word of a memory lies in `kRomBlocks` memories, an equal share of the output channels in each. Synthesis reads a
+// row at a time; a g++ build unpacks all rows once, at first use, with the same function.
 #ifndef FIRELINE_ROM_H_
 #define FIRELINE_ROM_H_
 
@@ -41,12 +42,13 @@ constexpr int row_outputs() {
 }
 
 template <class L>
-using PackedRom = std::uint64_t[L::kRomRows][L::kRomWords];
+using PackedRom = std::uint64_t[L::kRomRows][L::kRomBlocks][L::kRomWords];
 
 template <class L>
 typename L::Weight weight(const PackedRom<L>& rom, const int row, const int p, const int s) {
     FL_INLINE
-    return packed_integer<L::kWeightBits, L::kWeightSigned>(rom[row], p * L::kTerms + s);
+    constexpr int kOutputs = L::kPe / L::kRomBlocks;
+    return packed_integer<L::kWeightBits, L::kWeightSigned>(rom[row][p / kOutputs], p % kOutputs * L::kTerms + s);
 }
 
 // Calls back for every weight: its turn, and its output and term within the turn.

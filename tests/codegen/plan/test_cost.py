@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from fireline.codegen.plan.choice import Freedom, budget, foldings, node_options, plan_for
-from fireline.codegen.plan.cost.conv2d import weight_rom
+from fireline.codegen.plan.cost.conv2d import rom_blocks, weight_rom
 from fireline.codegen.plan.cost.fabric import ECP5, XILINX
 from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
@@ -158,7 +158,10 @@ def test_no_word_is_wider_than_a_tool_takes() -> None:
             if isinstance(node, Conv2d):
                 x = graph.nodes[node.inputs[0]].output.type
                 assert folding.simd * folding.rows * x.bits <= WIDEST_WORD
-                assert lanes(node, folding) * node.weight_type.bits <= WIDEST_WORD
+                blocks = rom_blocks(node, folding)
+                assert folding.pe % blocks == 0
+                assert lanes(node, folding) // blocks * node.weight_type.bits <= WIDEST_WORD
+                assert blocks == 1 or folding.rom != "uram"
 
 
 def test_a_twentieth_of_the_dsps_is_left() -> None:
