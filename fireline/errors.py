@@ -28,6 +28,10 @@ class FirelineError(Exception):
         return " ".join(f"{where}{self.message}{way_out}".split())
 
 
+class EngineError(FirelineError):
+    """An engine cannot run a network; what the others find is not touched by it."""
+
+
 class MismatchError(FirelineError):
     """Two engines that must agree do not: the firmware is not what was trained."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fireline.errors import FirelineError
+from fireline.errors import EngineError
 from fireline.graph import Graph
 from fireline.sim.engines import Engine, Images, Integers, decode
 
@@ -66,10 +66,10 @@ def hls4ml(graph: Graph, model: Path, python: str = sys.executable) -> Engine:
     """The engine; it sees the network's output only.
 
     Raises:
-        FirelineError: `python` has no hls4ml. Running raises it where hls4ml cannot do the network.
+        EngineError: `python` has no hls4ml. Running raises it where hls4ml cannot do the network.
     """
     if not available(python):
-        raise FirelineError("hls4ml is not installed", hint="pip install hls4ml==1.3.0")
+        raise EngineError("hls4ml is not installed", hint="pip install hls4ml==1.3.0")
 
     def run(images: Images) -> Mapping[str, Integers]:
         with tempfile.TemporaryDirectory() as name:
@@ -82,12 +82,12 @@ def hls4ml(graph: Graph, model: Path, python: str = sys.executable) -> Engine:
                     command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, errors="replace"
                 )
             except subprocess.TimeoutExpired:
-                raise FirelineError(f"hls4ml took more than {SECONDS} s", node=str(model)) from None
+                raise EngineError(f"hls4ml took more than {SECONDS} s", node=str(model)) from None
             if done.returncode or not (folder / "outputs.npy").exists():
                 lines = (done.stderr or done.stdout).strip().splitlines() or [
                     f"exit status {done.returncode}"
                 ]
-                raise FirelineError(
+                raise EngineError(
                     f"hls4ml cannot do this network: {lines[-1]:.300}",
                     node=str(model),
                     hint="verify without it",

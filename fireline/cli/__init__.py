@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import traceback
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -24,6 +25,8 @@ SYSTEM_ERRORS = {
     errno.EMFILE: "too many open files: see ulimit -n",
     errno.ENOMEM: "close other programs",
 }
+
+FAULT = 70  # exit status of a fault of Fireline's own, which must not look like engines that differ
 
 # Where each command lives, in the order of the main job.
 COMMANDS = {
@@ -92,7 +95,8 @@ def fireline(ctx: click.Context, quiet: bool, verbose: bool, config: str | None)
 
     Options can stand in a TOML file: `[quantize]` and `bits = "w4a8"`, for example.
 
-    Exit status: 0 done, 1 engines differ, 2 bad input or usage, 3 the network does not fit the device.
+    Exit status: 0 done, 1 engines differ, 2 bad input or usage, 3 the network does not fit the device, 70 a fault of
+    Fireline itself, 130 interrupted.
     """
     ctx.obj = verbose - quiet
     ctx.default_map = read_config(config) if config else None
@@ -136,14 +140,18 @@ def main(args: list[str] | None = None) -> Any:
         error.show()
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in SYSTEM_ERRORS:
-            raise
         where = error.filename if isinstance(error.filename, str) else None
-        fail(FirelineError(f"{error.strerror}", node=where, hint=SYSTEM_ERRORS[error.errno]))
+        fail(
+            FirelineError(f"{error.strerror or error}", node=where, hint=SYSTEM_ERRORS.get(error.errno or 0))
+        )
     except MemoryError:
         fail(FirelineError("out of memory", hint="close other programs, or use fewer images at a time"))
     except FirelineError as error:
         fail(error)
+    except Exception:
+        traceback.print_exc()
+        click.echo("this is a fault of Fireline: please report it with the lines above", err=True)
+        sys.exit(FAULT)
 
 
 def fail(error: FirelineError) -> NoReturn:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fireline.cli.output import print_table, say, step
-from fireline.errors import FirelineError
+from fireline.cli.output import print_table, say, step, warn
+from fireline.errors import EngineError, FirelineError
 from fireline.progress import progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fireline.model.data import ImageSet
     from fireline.sim.accuracy import EngineAccuracy
     from fireline.sim.engines import Engine, Images, Integers
-    from fireline.sim.verify import Verification
+    from fireline.sim.verify import Skipped, Verification
 
 BATCH = 8  # images that are in memory at once
 DEFAULT = ("brevitas", "qonnx", "csim")  # those of them that the model has
@@ -130,7 +130,7 @@ def evaluate(
 
     from fireline.sim.csim import processors
     from fireline.sim.engines import simulator
-    from fireline.sim.verify import verify
+    from fireline.sim.verify import Skipped, verify
 
     every = -(-len(source) // sample) if sample else 1
     chosen = names or [name for name in DEFAULT if name != "brevitas" or is_run(model)]
@@ -140,15 +140,18 @@ def evaluate(
     torch.set_num_threads(share)
     logits: list[npt.NDArray[np.float32]] = []
     with tempfile.TemporaryDirectory() as scratch, progress("verify", len(source)) as advance:
+        witnesses, skipped = [], []
         with step("make engines ready"):
-            witnesses = [
-                replace(
-                    engine(name, graph, model, project, Path(scratch), share, jobs),
-                    every=every if name == "qonnx" else 1,
-                )
-                for name in chosen
-                if name != "simulator"
-            ]
+            for name in chosen:
+                if name == "simulator":
+                    continue
+                try:
+                    made = engine(name, graph, model, project, Path(scratch), share, jobs)
+                except EngineError as error:
+                    skipped.append(Skipped(name, str(error)))
+                else:
+                    witnesses.append(replace(made, every=every if name == "qonnx" else 1))
+        _require_one(witnesses, skipped)
         done = 0
 
         def watch(part: Images, trace: Mapping[str, Integers]) -> None:
@@ -162,7 +165,18 @@ def evaluate(
             advance(done)
 
         verification = verify(graph, simulator(graph), witnesses, source.parts(), observe=watch, jobs=jobs)
+        skipped += verification.skipped
+        _require_one(verification.engines[1:], skipped)
+        for one in skipped:
+            warn(f"{one.name} is left out: {one.reason}")
+        verification = replace(verification, skipped=tuple(skipped))
     return Evaluation(source, verification, np.concatenate(logits) if logits else None)
+
+
+def _require_one(engines: Sequence[object], skipped: Sequence[Skipped]) -> None:
+    """An engine that cannot run the network is left out where others remain."""
+    if skipped and not engines:
+        raise EngineError("; ".join(one.reason for one in skipped), hint="no other engine was asked for")
 
 
 def float_tracer(run: Path) -> Callable[[Images], Mapping[str, npt.NDArray[np.float32]]]:
@@ -188,7 +202,9 @@ def engine(
             from fireline.quant.witness import brevitas_trace
 
             twin = load_twin(model)
-            return engines.real_valued(graph, name, lambda images: brevitas_trace(twin, images))
+            return engines.real_valued(
+                graph, name, qonnx_file(model), lambda images: brevitas_trace(twin, images)
+            )
         case "qonnx":
             return engines.qonnx_executor(graph, qonnx_file(model))
         case "hls4ml":
@@ -202,7 +218,7 @@ def engine(
 def qonnx_file(model: Path) -> Path:
     """The QONNX file that `model` is or holds."""
     if model.suffix == ".npz":
-        raise FirelineError("a saved graph has no QONNX file to execute", node=str(model))
+        raise EngineError("a saved graph has no QONNX file to execute", node=str(model))
     return model / "model.onnx" if model.is_dir() else model
 
 
@@ -232,9 +248,22 @@ def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
         right = shares.get(one.name, ())
         rows.append((one.name, *right, mismatches, one.values, one.tensors, f"{one.seconds:.1f}"))
     head = ("top-1", "top-5") if shares else ()
-    print_table(["engine", *head, "mismatches", "integers", "tensors", "seconds"], rows)
+    ties = {one.name: len(one.ties) for one in verification.engines if one.ties}
+    columns = ["engine", *head, "mismatches", "integers", "tensors", "seconds"]
+    if verification.ties:
+        columns.insert(columns.index("mismatches") + 1, "ties")
+        at = len(head) + 2
+        rows = [(*row[:at], ties.get(str(row[0]), ""), *row[at:]) for row in rows]
+    print_table(columns, rows)
     samples = [f", {e.name} on {len(e.outputs)}" for e in verification.engines if e.every > 1]
     say(
         f"{verification.images} images{''.join(samples)}; "
         f"{verification.mismatches} mismatches between the exact engines"
     )
+    for one in verification.engines:
+        if one.ties:
+            say(
+                f"{one.name} computes in float32: {len(one.ties)} ties, the exact value being no farther than its own "
+                f"rounding from a step (at most {one.farthest_tie:.2g} of a step), and {one.behind_ties} integers "
+                "made from them"
+            )

@@ -29,6 +29,11 @@ def say(text: object) -> None:
         click.echo(text)
 
 
+def warn(text: object) -> None:
+    """Print a warning on standard error, quiet or not."""
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)
+
+
 @contextmanager
 def step(what: str) -> Iterator[None]:
     """At the verbose level, tell on standard error how long the block took."""

@@ -88,15 +88,15 @@ def test_a_value_between_integers_is_a_mismatch(tmp_path: Path) -> None:
 
 
 def test_an_engine_of_real_values_is_compared_where_it_has_the_tensor(tmp_path: Path) -> None:
-    graph = lower(fire_model(tmp_path))
-    node = graph.output
+    path = fire_model(tmp_path)
+    graph, node = lower(path), lower(path).output
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
         assert node.source is not None
         return {node.source: node.output.real(graph.trace(images)[node.name]).astype(np.float32)}
 
     images = random_pixels(graph, 2)
-    result = verify(graph, simulator(graph), [real_valued(graph, "float engine", run)], [images])
+    result = verify(graph, simulator(graph), [real_valued(graph, "float engine", path, run)], [images])
     result.require_exact()
     assert result.engines[1].tensors == 1
 
