@@ -57,7 +57,7 @@ class Bounded:
 
 def grid(values: Reals) -> float:
     """The largest power of two, up to 1, that all values are multiples of; 0 if there is none above 2**-120."""
-    mantissa, exponent = np.frexp(values[values != 0])
+    mantissa, exponent = np.frexp(values[(values != 0) & np.isfinite(values)])
     whole = (mantissa * 2.0**53).astype(np.int64)
     if not whole.size:
         return 1.0

@@ -78,14 +78,7 @@ def _operation(op: str, inputs: Sequence[Bounded | None], a: Attributes) -> Boun
         case "Relu":
             return x[0].mapped(lambda v: np.maximum(v, 0))
         case "Clip":
-            low, high = (inputs[i] if len(inputs) > i and inputs[i] is not None else None for i in (1, 2))
-            ends = (
-                low.value if low is not None else a.get("min", -np.inf),
-                high.value if high is not None else a.get("max", np.inf),
-            )
-            unit = min(x[0].unit, *(end.unit for end in (low, high) if end is not None), 1.0)
-            clipped = x[0].mapped(lambda v: np.clip(v, *ends))
-            return Bounded(clipped.value, clipped.low, clipped.high, unit)
+            return _clip(x[0], [*inputs, None, None][1:3], a)
         case "LeakyRelu":
             return _leaky(x[0], Bounded.exactly(np.float32(a["alpha"])))
         case "PRelu":
@@ -108,13 +101,7 @@ def _operation(op: str, inputs: Sequence[Bounded | None], a: Attributes) -> Boun
             axes = tuple(int(i) for i in (x[1].value.ravel() if len(x) > 1 else a["axes"]))
             return _mean(x[0], axes, bool(a["keepdims"]), divide=op == "ReduceMean")
         case "Concat":
-            return Bounded(
-                *(
-                    np.concatenate([getattr(part, end) for part in x], axis=a["axis"])
-                    for end in ("value", "low", "high")
-                ),
-                min(part.unit for part in x),
-            )
+            return _concat(x, a["axis"])
         case "Flatten":
             return x[0].mapped(lambda v: v.reshape(int(np.prod(v.shape[: a["axis"]])), -1))
         case "Reshape":
@@ -213,13 +200,32 @@ def _mean(x: Bounded, axes: tuple[int, ...], keep: bool, divide: bool = True) ->
     return quotient(summed, Bounded.exactly(float(count))) if divide else summed
 
 
+def _clip(x: Bounded, ends: Sequence[Bounded | None], a: Attributes) -> Bounded:
+    """Ends are inputs, or attributes in older files."""
+    low, high = (
+        Bounded.exactly(a.get(name, nothing)) if end is None else end
+        for end, name, nothing in zip(ends, ("min", "max"), (-np.inf, np.inf), strict=True)
+    )
+    clipped = x.mapped(lambda v: np.clip(v, low.value, high.value))
+    units = [end.unit for end in (low, high) if np.isfinite(end.value).all()]
+    return Bounded(clipped.value, clipped.low, clipped.high, min(x.unit, *units, 1.0))
+
+
+def _concat(x: Sequence[Bounded], axis: int) -> Bounded:
+    value, low, high = (
+        np.concatenate(ends, axis=axis)
+        for ends in ([p.value for p in x], [p.low for p in x], [p.high for p in x])
+    )
+    return Bounded(value, low, high, min(part.unit for part in x))
+
+
 def _leaky(x: Bounded, slope: Bounded) -> Bounded:
     below = product(x, slope)
-
-    def chosen(end: str) -> Reals:
-        return np.where(getattr(x, end) >= 0, getattr(x, end), getattr(below, end))
-
-    return Bounded(chosen("value"), chosen("low"), chosen("high"), min(x.unit, below.unit))
+    value, low, high = (
+        np.where(here >= 0, here, scaled)
+        for here, scaled in ((x.value, below.value), (x.low, below.low), (x.high, below.high))
+    )
+    return Bounded(value, low, high, min(x.unit, below.unit))
 
 
 def _batch_normalization(x: Sequence[Bounded], epsilon: float) -> Bounded:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
+from typing import Any
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 import onnx
-from ml_dtypes import iinfo
 
 from fireline.codegen.lower.values import round_float
 from fireline.codegen.requantize.rounding import Mode, mode_named
@@ -38,36 +39,63 @@ def quantizer(
 
     `types` are those of the file's constants.
     """
-    a = attributes_of(node)
     match node.op_type:
         case "Quant" | "IntQuant":
-            value, scale, zero, bits = (_there(one) for one in x[:4])
-            width = int(bits.value.ravel()[0])
-            if width == 1 and a.get("signed", 1):
-                return _bipolar(value, scale)
-            mode = mode_named(_text(a.get("rounding_mode", b"ROUND")))
-            ends = _ends(width, bool(a.get("signed", 1)), bool(a.get("narrow", 0)))
-            steps = total(quotient(value, scale), zero)
-            return _real(_whole(steps, mode, *ends), _distance(steps, mode), zero.value, scale)
+            return _quant(node, x)
         case "BipolarQuant":
             return _bipolar(_there(x[0]), _there(x[1]))
         case "Trunc":
             return _trunc(node, x)
         case "QuantizeLinear":
-            value, scale = _there(x[0]), _along(_there(x[1]), x[0], a["axis"])
-            kind = types.get(node.input[2], np.uint8) if len(node.input) > 2 and node.input[2] else np.uint8
-            if a.get("output_dtype"):
-                kind = onnx.helper.tensor_dtype_to_np_dtype(a["output_dtype"])
-            zero = _along(x[2], x[0], a["axis"]).value if len(x) > 2 and x[2] is not None else np.zeros(())
-            ends, steps = iinfo(kind), quotient(value, scale)
-            whole = _whole(steps, "HALF_EVEN", int(ends.min) - zero, int(ends.max) - zero)
-            codes = whole.mapped(lambda v: v + zero)
-            return Quantized(codes, _distance(steps, "HALF_EVEN"))
+            return _quantize_linear(node, x, types)
         case "DequantizeLinear":
-            codes, scale = _there(x[0]), _along(_there(x[1]), x[0], a["axis"])
-            zero = _along(x[2], x[0], a["axis"]).value if len(x) > 2 and x[2] is not None else np.zeros(())
-            return _real(codes, NOWHERE, zero, scale)
+            return _dequantize_linear(node, x)
     return None
+
+
+def _quant(node: onnx.NodeProto, x: list[Bounded | None]) -> Quantized:
+    """QONNX `Quant`: x / scale + zero point, rounded."""
+    a = attributes_of(node)
+    value, scale, zero, bits = (_there(one) for one in x[:4])
+    width, signed = int(bits.value.ravel()[0]), bool(a.get("signed", 1))
+    if width == 1 and signed:
+        return _bipolar(value, scale)
+    mode = mode_named(_text(a.get("rounding_mode", b"ROUND")))
+    steps = total(quotient(value, scale), zero)
+    whole = _whole(steps, mode, *_ends(width, signed, bool(a.get("narrow", 0))))
+    return _real(whole, _distance(steps, mode), zero.value, scale)
+
+
+def _quantize_linear(
+    node: onnx.NodeProto, x: list[Bounded | None], types: Mapping[str, npt.DTypeLike]
+) -> Quantized:
+    """ONNX `QuantizeLinear`: x / scale, rounded, and then the zero point."""
+    a = attributes_of(node)
+    value, scale, zero = _linear(x, a["axis"])
+    kind = types.get(node.input[2], np.uint8) if len(node.input) > 2 and node.input[2] else np.uint8
+    if a.get("output_dtype"):
+        kind = onnx.helper.tensor_dtype_to_np_dtype(a["output_dtype"])
+    ends: Any = ml_dtypes.iinfo(kind)  # type: ignore[no-untyped-call]
+    steps = quotient(value, scale)
+    whole = _whole(steps, "HALF_EVEN", int(ends.min) - zero, int(ends.max) - zero)
+    return Quantized(whole.mapped(lambda v: v + zero), _distance(steps, "HALF_EVEN"))
+
+
+def _dequantize_linear(node: onnx.NodeProto, x: list[Bounded | None]) -> Quantized:
+    codes, scale, zero = _linear(x, attributes_of(node)["axis"])
+    return _real(codes, NOWHERE, zero, scale)
+
+
+def _linear(x: list[Bounded | None], axis: int) -> tuple[Bounded, Bounded, Reals]:
+    """A tensor, and its scale and zero point, shaped to meet it."""
+    value = _there(x[0])
+
+    def along(v: Reals) -> Reals:
+        axes = value.value.ndim
+        return v.reshape(() if v.size == 1 else [-1 if i == axis % axes else 1 for i in range(axes)])
+
+    zero = x[2] if len(x) > 2 else None
+    return value, _there(x[1]).mapped(along), np.zeros(()) if zero is None else along(zero.value)
 
 
 def _there(x: Bounded | None) -> Bounded:
@@ -136,12 +164,3 @@ def _trunc(node: onnx.NodeProto, x: list[Bounded | None]) -> Quantized:
     codes = _whole(fine.mapped(lambda v: v / coarse), mode, *ends)
     kept = zero.value / coarse if second else zero.value
     return _real(codes, _distance(steps, "HALF_EVEN"), kept, rest[1] if second else scale)
-
-
-def _along(parameter: Bounded | None, x: Bounded | None, axis: int) -> Bounded:
-    """A scale or zero point of QuantizeLinear, shaped to meet its tensor."""
-    parameter, axes = _there(parameter), _there(x).value.ndim
-    if parameter.value.size == 1:
-        return parameter.mapped(lambda v: v.reshape(()))
-    shape = [-1 if i == axis % axes else 1 for i in range(axes)]
-    return parameter.mapped(lambda v: v.reshape(shape))
