@@ -41,6 +41,8 @@ COMMANDS = {
     "plan": "hardware",
     "generate": "hardware",
     "csim": "hardware",
+    "synth": "gates",
+    "pnr": "gates",
     "verify": "check",
     "report": "check",
     "compare": "compare",

@@ -1,0 +1,147 @@
+"""`fireline synth` and `pnr`: an RTL project as gates, and placed and routed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fireline.cli.output import print_table, say, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fireline.codegen.plan.foldings import Plan
+    from fireline.sim.tools.synthesis import Synthesis
+
+COLUMNS = ("lut", "ff", "dsp", "bram18")
+
+
+def _project_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")(command)
+    command = click.option(
+        "--jobs", type=click.IntRange(min=1), help="Modules at a time.  [default: processors]"
+    )(command)
+    return click.argument("project", type=click.Path(path_type=Path))(command)
+
+
+@click.command()
+@_project_options
+def synth(project: Path, jobs: int | None, as_json: bool) -> None:
+    """Synthesize an RTL project with Yosys, and show every stage beside the cost model.
+
+    PROJECT is a project folder of --target rtl, or a run folder that holds one. Stages that did not change are not
+    synthesized again. The tools come with `pip install fireline[rtl]`.
+    """
+    from fireline.sim.tools.stages import compare
+
+    project, plan = _opened(project)
+    made = _synthesized(project, plan, jobs)
+    rows = compare(plan, made)
+    total = rows[-1]
+    if as_json:
+        stages = [
+            {"name": r.name, "measured": asdict(r.measured), "modelled": asdict(r.modelled)}
+            for r in rows[:-1]
+        ]
+        result = {
+            "device": plan.device.name,
+            "tool": made.yosys,
+            "evidence": "synthesized",
+            "stages": stages,
+            "total": {"measured": asdict(total.measured), "modelled": asdict(total.modelled)},
+        }
+        click.echo(json.dumps(result, indent=2))
+        return
+    names = {"bram18": "EBR" if plan.device.ebr else "RAMB18"}
+    header = ["stage"]
+    for column in COLUMNS:
+        header += [names.get(column, column.upper()), "model"]
+    print_table(
+        header,
+        [
+            [
+                row.name,
+                *(getattr(one, column) for column in COLUMNS for one in (row.measured, row.modelled)),
+            ]
+            for row in rows
+        ],
+    )
+    say(f"synthesized with {made.yosys} for {plan.device.name}; the model is the plan's")
+
+
+@click.command()
+@_project_options
+@click.option(
+    "--seeds",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Try this many, take the best.",
+)
+@click.option("--clock", "clock_mhz", type=float, help="Clock to aim at, in MHz.  [default: the plan's]")
+def pnr(project: Path, jobs: int | None, as_json: bool, seeds: int, clock_mhz: float | None) -> None:
+    """Place and route an RTL project for a Lattice ECP5 with nextpnr, and write the bitstream.
+
+    PROJECT is a project folder of --target rtl, or a run folder that holds one. The tools come with
+    `pip install fireline[rtl]`.
+    """
+    from fireline.sim.tools.command import version
+    from fireline.sim.tools.place import NEXTPNR, place
+
+    project, plan = _opened(project)
+    made = _synthesized(project, plan, jobs)
+    with step(f"pnr {project}"):
+        tries = [
+            place(project, plan.device, made, clock_mhz or plan.clock_mhz, seed)
+            for seed in range(1, seeds + 1)
+        ]
+    best = max(tries, key=lambda placed: placed.fmax_mhz)
+    if as_json:
+        result = {
+            "device": plan.device.name,
+            "tool": version(NEXTPNR),
+            "evidence": "placed and routed",
+            "fmax_mhz": best.fmax_mhz,
+            "seeds": {placed.seed: placed.fmax_mhz for placed in tries},
+            "utilization": {
+                name: {"used": used, "available": available}
+                for name, (used, available) in best.utilization.items()
+            },
+            "critical_path": [asdict(one) for one in best.critical_path],
+            "bitstream": str(best.bitstream),
+        }
+        click.echo(json.dumps(result, indent=2))
+        return
+    for name, (used, available) in best.utilization.items():
+        say(f"{name:12} {used:>8,} of {available:>8,}  {used / available:6.1%}")
+    others = f", {min(one.fmax_mhz for one in tries):g} at worst of {seeds} seeds" if seeds > 1 else ""
+    say(f"{plan.device.name}: {best.fmax_mhz:g} MHz, placed and routed with seed {best.seed}{others}")
+    say("slowest path: " + ", ".join(f"{stage} {delay:.1f} ns" for stage, delay in best.by_stage()))
+    say(f"bitstream: {best.bitstream}")
+
+
+def _opened(project: Path) -> tuple[Path, Plan]:
+    """The folder of a project, and its plan."""
+    from fireline.codegen.host.project import GRAPH, PLAN
+    from fireline.codegen.plan.file import load
+    from fireline.errors import FirelineError
+    from fireline.graph import Graph
+
+    project = project / "project" if (project / "project").is_dir() else project
+    if not (project / GRAPH).exists():
+        raise FirelineError(
+            "this is no generated project", node=str(project), hint="fireline generate --target rtl"
+        )
+    return project, load(project / PLAN, Graph.load(project / GRAPH))
+
+
+def _synthesized(project: Path, plan: Plan, jobs: int | None) -> Synthesis:
+    from fireline.sim.csim import processors
+    from fireline.sim.tools.synthesis import synthesize
+
+    with step(f"synth {project}"):
+        return synthesize(project, plan.device, jobs or processors())
