@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import inf
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from fireline.codegen.lower.onnx_file import OnnxNode
+from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces, QuantizedConstant, fraction
 from fireline.codegen.requantize.curves import Curve, Leaky, Smooth
@@ -168,9 +170,15 @@ def neg(state: State, node: OnnxNode) -> None:
 
 def batch_normalization(state: State, node: OnnxNode) -> None:
     """ONNX `BatchNormalization` in inference: a factor and an offset for each channel."""
+    if node.integer("training_mode", 0) or any(node.outputs[1:]):
+        raise FirelineError("it is in training mode", hint="export the network in eval mode")
     x = state.activation(node.inputs[0])
+    if x.layout == "hwc" and node.domain != CHANNELS_LAST:
+        raise FirelineError(
+            "its second axis is not the channels: the tensor is channels last", hint="transpose it back first"
+        )
     parameters = [
-        np.asarray(state.constant(name, "a batch norm parameter").array, dtype=np.float64).ravel()
+        np.asarray(_reals(state, name, "a batch norm parameter"), dtype=np.float64).ravel()
         for name in node.inputs[1:5]
     ]
     if any(part.size != x.shape[0] for part in parameters):
@@ -185,6 +193,12 @@ def batch_normalization(state: State, node: OnnxNode) -> None:
         for b, m, f in zip(beta, mean, factors, strict=True)
     )
     _map(state, node, x, factors, offsets)
+
+
+def _reals(state: State, name: str, what: str) -> npt.NDArray[Any]:
+    """A constant's numbers, which may be dequantized."""
+    value = _numbers(state, name, what)
+    return value.array if isinstance(value, Constant) else np.asarray(value.integers * value.scale)
 
 
 def _map(

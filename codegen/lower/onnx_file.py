@@ -53,11 +53,11 @@ class OnnxNode:
         return value
 
     def number(self, name: str, default: float) -> float:
-        """An attribute that is a number."""
+        """An attribute that is a number; it and its default are float32, as ONNX has them."""
         value = self.attributes.get(name, default)
         if not isinstance(value, float | int):
             raise FirelineError(f"attribute {name} is {value!r}, a number expected")
-        return float(value)
+        return float(np.float32(value))
 
     def text(self, name: str, default: str) -> str:
         """An attribute that is a string."""

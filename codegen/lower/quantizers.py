@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxGraph, OnnxNode
 from fireline.codegen.lower.state import State, Target
 from fireline.codegen.lower.values import (
+    Activation,
     Codes,
     Constant,
     Layout,
@@ -27,6 +29,7 @@ from fireline.fixed import IntType
 from fireline.graph import per_channel
 
 MAX_BITS = 32
+INTEGERS = tuple(np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32))
 MAX_SHIFT = 62  # bits that a Trunc drops
 
 
@@ -99,6 +102,11 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
     source = node.inputs[0]
     if source == state.onnx.input:
         layout = input_layout(state.onnx)
+        if node.op != "DequantizeLinear" and (zeros % 2).any():
+            raise FirelineError(
+                f"the input's quantizer adds its odd zero point {zeros[0]:g} before it rounds",
+                hint="use an even zero point, or QuantizeLinear, which adds it afterwards",
+            )
         target = _target(spec, layout, state.onnx.shape_in(layout)[0])
         state.values[node.outputs[0]] = state.quantize_input(target, node.outputs[0], layout)
         return
@@ -227,8 +235,12 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
         if not (np.array_equal(scale, value.scale) and np.array_equal(zero_point, value.zero_point)):
             raise FirelineError("its scale or zero point is not that of its QuantizeLinear")
         type = IntType.holding(value.low, value.high)
-        spec = Spec(scale, zero_point, type, value.low, value.high, "HALF_EVEN")
-        _quantize(state, replace(node, inputs=(value.source, *node.inputs[1:])), spec)
+        # ONNX rounds before it adds the zero point. The input node does so itself.
+        odd = bool((zero_point.astype(np.int64) % 2).any()) and value.source != state.onnx.input
+        if odd and not (zero_point.astype(np.int64) % 2).all():
+            raise FirelineError("some zero points are odd, some even", hint="use one zero point")
+        spec = Spec(scale, zero_point, type, value.low, value.high, "HALF_ODD" if odd else "HALF_EVEN")
+        _dequantize(state, node, value, spec)
         return
     codes = state.constant(node.inputs[0], "the integers of a DequantizeLinear").array
     if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 4 or not codes.size:
@@ -247,6 +259,18 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
     state.values[node.outputs[0]] = QuantizedConstant(held.integers, fractions, type)
 
 
+def _dequantize(state: State, node: OnnxNode, codes: Codes, spec: Spec) -> None:
+    """The value that `codes` stand for: it is quantized once, whoever reads the codes."""
+    tensor = node.inputs[0]
+    if tensor not in state.dequantized:
+        _quantize(state, replace(node, inputs=(codes.source, *node.inputs[1:])), spec)
+        state.dequantized[tensor] = state.values[node.outputs[0]]
+    value = state.dequantized[tensor]
+    if isinstance(value, Activation):
+        value = replace(value, private=state.readers[tensor] == 1 and state.read_once(node.outputs[0]))
+    state.values[node.outputs[0]] = value
+
+
 def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int, int]:
     """Scale and zero point of a linear quantizer, shaped to broadcast, and the ends of its type."""
     scale = _numbers(state, node.inputs[1], "the scale")
@@ -257,7 +281,15 @@ def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray
     )
     if zero.dtype.kind not in "iu" or zero.dtype.itemsize > 4:
         raise FirelineError(f"a zero point of {zero.dtype}, integers of up to 32 bits expected")
-    ends = np.iinfo(zero.dtype)
+    kind = zero.dtype
+    if node.op == "QuantizeLinear" and node.integer("output_dtype", 0):
+        named = onnx.helper.tensor_dtype_to_np_dtype(node.integer("output_dtype", 0))
+        if named not in INTEGERS or (node.input(2) and named != kind):
+            raise FirelineError(
+                f"output_dtype is {named}, its zero point {kind}", hint="integers of 8, 16 or 32 bits, alike"
+            )
+        kind = named
+    ends = np.iinfo(kind)
     axis, axes = node.integer("axis", 1), 4
     if node.input(0) in state.values:
         value = state.values[node.input(0)]

@@ -70,6 +70,7 @@ class State:
     readers: Counter[str]
     nodes: list[Node] = field(default_factory=list)
     proofs: dict[str, Proof] = field(default_factory=dict)  # by node name
+    dequantized: dict[str, Value] = field(default_factory=dict)  # by the tensor of the codes
 
     @staticmethod
     def of(onnx: OnnxGraph) -> State:

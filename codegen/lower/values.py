@@ -201,7 +201,7 @@ def quantize_constant(
     integers = np.array(round_float(clipped, mode))
     inexact = np.frexp(full_scale)[0] != 0.5
     close = np.abs(2 * clipped - np.rint(2 * clipped)) < 1e-6
-    if mode == "HALF_EVEN":
+    if mode in ("HALF_EVEN", "HALF_ODD"):
         close &= np.abs(clipped - np.rint(clipped)) > 0.25
     rounding = Rounding(mode)
     for at in map(tuple, np.argwhere(inexact & close & (clipped == steps))):
@@ -218,6 +218,8 @@ def round_float(x: npt.NDArray[np.float64], mode: Mode) -> npt.NDArray[np.float6
     match mode:
         case "HALF_EVEN":
             return np.rint(x)
+        case "HALF_ODD":
+            return np.rint(x - 1) + 1
         case "FLOOR":
             return np.floor(x)
         case "CEIL":

@@ -12,10 +12,11 @@ from typing import Literal, get_args
 
 from fireline.errors import FirelineError
 
-# SIGN is the rounding of one-bit quantizers: -1 below zero, 1 from zero on.
-Mode = Literal["HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "SIGN"]
+# SIGN is the rounding of one-bit quantizers: -1 below zero, 1 from zero on. HALF_ODD is what half to even becomes when
+# an odd zero point is added behind it, as ONNX does, and the sum is looked at.
+Mode = Literal["HALF_EVEN", "HALF_ODD", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "SIGN"]
 _ALIASES = {"ROUND": "HALF_EVEN", "ROUND_TO_ZERO": "DOWN"}
-_NAMED: tuple[Mode, ...] = tuple(name for name in get_args(Mode) if name != "SIGN")
+_NAMED: tuple[Mode, ...] = tuple(name for name in get_args(Mode) if name not in ("SIGN", "HALF_ODD"))
 
 
 def mode_named(name: str) -> Mode:
@@ -64,6 +65,8 @@ def _edge(mode: Mode, q: int) -> tuple[int, bool]:
     match mode:
         case "HALF_EVEN":
             return 2 * q - 1, q % 2 == 1
+        case "HALF_ODD":
+            return 2 * q - 1, q % 2 == 0
         case "FLOOR":
             return 2 * q, False
         case "CEIL":

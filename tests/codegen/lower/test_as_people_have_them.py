@@ -1,0 +1,116 @@
+"""Files of public bug reports, in small: right, or refused for the true reason."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto
+
+from fireline.codegen.lower.network import lower
+from fireline.errors import FirelineError
+from tests.qonnx_models import QonnxBuilder
+
+
+def linear(b: QonnxBuilder, x: str, scale: float, zero: int = 0, dtype: type = np.uint8) -> str:
+    """QuantizeLinear and DequantizeLinear."""
+    parameters = [b.constant(scale), b.constant(zero, dtype=dtype)]
+    return b.node("DequantizeLinear", [b.node("QuantizeLinear", [x, *parameters]), *parameters])
+
+
+def integer_conv(b: QonnxBuilder, x: str, depth: int, channels: int, kernel: int = 1) -> str:
+    weight = b.random.integers(-7, 8, (channels, depth, kernel, kernel))
+    parameters = [b.constant(2.0**-4), b.constant(0, dtype=np.int8)]
+    w = b.node("DequantizeLinear", [b.constant(weight, dtype=np.int8), *parameters])
+    return b.node("Conv", [x, w], kernel_shape=[kernel] * 2, pads=[kernel // 2] * 4)
+
+
+def assert_equal_to_onnxruntime(path: Path) -> None:
+    graph = lower(path)
+    images = np.random.default_rng(0).integers(0, 256, (4, *graph.input.output.shape)).astype(np.float32)
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    truth = np.concatenate([session.run(None, {name: image[None]})[0] for image in images])
+    got = graph.output.output.real(graph.simulate(images))
+    assert np.array_equal(got.astype(np.float32).reshape(truth.shape), truth)
+
+
+def test_codes_that_two_dequantizers_read_are_quantized_once(tmp_path: Path) -> None:
+    """What onnxruntime makes of the squeeze of every Fire."""
+    b = QonnxBuilder((3, 8, 8))
+    squeezed = b.relu(integer_conv(b, linear(b, "input", 1.0), 3, 4))
+    parameters = [b.constant(0.5), b.constant(0, dtype=np.uint8)]
+    codes = b.node("QuantizeLinear", [squeezed, *parameters])
+    left, right = (b.node("DequantizeLinear", [codes, *parameters]) for _ in range(2))
+    joined = b.concat(integer_conv(b, left, 4, 4), integer_conv(b, right, 4, 4, 3))
+    path = b.save(linear(b, b.relu(joined), 1.0), tmp_path)
+    assert_equal_to_onnxruntime(path)
+    assert sum(node.output.shape[0] == 4 and node.kind == "conv2d" for node in lower(path).nodes) == 3
+
+
+@pytest.mark.parametrize(("zero", "dtype"), [(3, np.int8), (-5, np.int8), (4, np.int8), (7, np.uint8)])
+def test_onnx_rounds_before_it_adds_the_zero_point(tmp_path: Path, zero: int, dtype: type) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = linear(b, linear(b, "input", 1.0), 2.0, zero, dtype)
+    assert_equal_to_onnxruntime(b.save(linear(b, integer_conv(b, x, 3, 4), 1.0, zero, dtype), tmp_path))
+
+
+@pytest.mark.parametrize("zero", [1, 2])
+def test_the_input_is_rounded_before_the_zero_point_is_added(tmp_path: Path, zero: int) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    assert_equal_to_onnxruntime(
+        b.save(linear(b, integer_conv(b, linear(b, "input", 2.0, zero), 3, 4), 1.0), tmp_path)
+    )
+
+
+def test_qonnx_adds_an_odd_zero_point_first_which_the_input_node_cannot(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    path = b.save(b.quant(b.conv(b.quant("input", 2.0, zero_point=1.0), 3, 4), 0.5), tmp_path)
+    with pytest.raises(FirelineError, match="odd zero point 1 before it rounds"):
+        lower(path)
+
+
+def test_a_type_may_be_named_by_output_dtype(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    scale, one = b.constant(2.0**-4), b.constant(1.0)
+    values = b.constant(b.random.integers(-7, 8, (4, 3, 1, 1)) / 16)
+    weight = b.node("QuantizeLinear", [values, scale], output_dtype=TensorProto.INT8)
+    x = b.node("Conv", [linear(b, "input", 1.0), b.node("DequantizeLinear", [weight, scale])])
+    codes = b.node("QuantizeLinear", [x, one], output_dtype=TensorProto.INT8)
+    model = b.model(b.node("DequantizeLinear", [codes, one]))
+    model.opset_import[0].version = 21
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert_equal_to_onnxruntime(tmp_path / "m.onnx")
+
+
+def norm(b: QonnxBuilder, x: str, **attributes: int) -> str:
+    parameters = [b.constant(np.linspace(low, 2.0, 4)) for low in (0.5, 0.0, 0.0, 1.0)]
+    return b.node("BatchNormalization", [x, *parameters], **attributes)
+
+
+def test_a_batch_norm_in_training_mode_is_refused(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = norm(b, b.conv(b.pixels(), 3, 4), training_mode=1)
+    with pytest.raises(FirelineError, match=r"training mode.*eval"):
+        lower(b.save(b.quant(x, 0.5), tmp_path))
+
+
+def test_a_batch_norm_over_the_rows_is_refused(tmp_path: Path) -> None:
+    b = QonnxBuilder((4, 4, 4))
+    x = norm(b, b.node("Transpose", [b.pixels()], perm=[0, 2, 3, 1]))
+    with pytest.raises(FirelineError, match="channels last"):
+        lower(b.save(b.quant(b.node("Transpose", [x], perm=[0, 3, 1, 2]), 0.5), tmp_path))
+
+
+def test_a_default_is_the_float32_that_the_standard_has(tmp_path: Path) -> None:
+    graphs = []
+    for name, attributes in (("default", {}), ("named", {"alpha": 0.01})):
+        b = QonnxBuilder((3, 8, 8))
+        path = b.save(
+            b.quant(b.node("LeakyRelu", [b.conv(b.pixels(), 3, 4)], **attributes), 0.25), tmp_path, name
+        )
+        graphs.append(lower(path, "network"))
+    assert graphs[0] == graphs[1]
