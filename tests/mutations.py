@@ -121,20 +121,22 @@ MUTATIONS = (
     lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
     lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
     # When everything happens: the simulated cycles, the closed form, and the depths of streams.
-    timing("sim/dataflow/loop.cpp", "tokens < depth ?", "tokens <= depth ?"),
+    timing("sim/dataflow/loop.cpp", "taken < depth ?", "taken <= depth ?"),
     timing("sim/dataflow/loop.cpp", "tokens > 0 ?", "tokens > 1 ?"),
     timing("sim/dataflow/loop.cpp", "= now + 1;", "= now;"),
     timing("sim/dataflow/loop.cpp", "frame] = now;", "frame] = now + 1;"),
-    timing(
-        "sim/dataflow/loop.cpp", "if (++stream.tokens > stream.peak)", "if (stream.tokens++ > stream.peak)"
-    ),
+    timing("sim/dataflow/loop.cpp", "if (++stream.taken > stream.peak)", "if (stream.taken++ > stream.peak)"),
+    timing("sim/dataflow/loop.cpp", "slot + stream.delay", "slot + stream.delay / 2"),
+    timing("sim/dataflow/steps.py", "+= process.latency", "+= 0"),
+    timing("sim/dataflow/depths.py", "MARGIN[plan.target] * p.latency", "0"),
+    timing("codegen/design/kernels.py", "else fifo.depth + room", "else fifo.depth"),
     timing("sim/dataflow/steps.py", "window[:, -1] |= WRITE", "window[:, 0] |= WRITE"),
     timing("sim/dataflow/steps.py", "last % stride == 0", "last % stride == stride - 1"),
     timing("sim/dataflow/depths.py", "max(interval, tokens)", "max(interval // 2, tokens)"),
     timing(
         "sim/dataflow/depths.py",
-        "UNBOUNDED if fifo.narrowed or fifo.edge not in narrowed",
-        "UNBOUNDED if not fifo.narrowed",
+        "elif fifo.narrowed or fifo.edge not in narrowed",
+        "elif not fifo.narrowed",
     ),
     timing("codegen/plan/cycles.py", "pause = max(load - given, 0)", "pause = max(load - given - 1, 0)"),
     timing("codegen/plan/cycles.py", "max(0, fill + pause - hidden)", "max(0, fill - hidden)"),

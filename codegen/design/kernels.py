@@ -11,10 +11,25 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 
 from fireline.codegen.design import stages
+from fireline.codegen.design.latency import MARGIN, landing, process_latency, stream_latency
+from fireline.codegen.design.operations import (
+    Average,
+    Elementwise,
+    Fork,
+    Join,
+    LineBuffer,
+    Mvu,
+    Narrow,
+    Operation,
+    Pixels,
+    Results,
+    RunningMax,
+    Widen,
+)
 from fireline.codegen.design.stages import Resize, Stage, Stream, design
 from fireline.codegen.geometry.fires import Fire, is_pointwise
 from fireline.codegen.plan.cost.memory import WIDEST_WORD
-from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
+from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Plan
 from fireline.fixed import IntType
 from fireline.graph import (
     Add,
@@ -26,7 +41,6 @@ from fireline.graph import (
     MaxPool2d,
     Node,
     Rescale,
-    Shape,
 )
 
 
@@ -37,6 +51,9 @@ class Fifo:
     `tensor` is the node whose output it carries, if this is where that output first appears. `edge` is the (node, input
     position) that the plan chooses its depth for, if it does; `narrowed` says that it is in front of that input's width
     adapter, and wider than the stream behind the adapter.
+
+    `landing` of its tokens may still be in the pipeline of the process that writes it: room that a step takes when it
+    begins. `latency` is how many cycles the stream itself adds to that pipeline's.
     """
 
     name: str
@@ -46,6 +63,8 @@ class Fifo:
     tensor: int | None = None
     edge: tuple[int, int] | None = None
     narrowed: bool = False
+    landing: int = 0
+    latency: int = 0
 
     @property
     def bits(self) -> int:
@@ -54,110 +73,11 @@ class Fifo:
 
 
 @dataclass(frozen=True)
-class Pixels:
-    """Where the image comes in: `tokens` of an image."""
-
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Results:
-    """Where the results leave, one value after the other: `tokens` of an image with `lanes` values each."""
-
-    tokens: int
-    lanes: int
-
-
-@dataclass(frozen=True)
-class Fork:
-    """A copy of each of `tokens` for every output."""
-
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Widen:
-    """`ratio` of `tokens` become one."""
-
-    tokens: int
-    ratio: int
-
-
-@dataclass(frozen=True)
-class Narrow:
-    """One of `tokens` becomes `ratio`."""
-
-    tokens: int
-    ratio: int
-
-
-@dataclass(frozen=True)
-class LineBuffer:
-    """The windows of a convolution over an input of shape `source`, word by word."""
-
-    node: Conv2d
-    source: Shape
-    folding: Folding
-
-
-@dataclass(frozen=True)
-class Mvu:
-    """The matrix-vector unit of a convolution, with its requantizer; reads windows, or pixels where it is pointwise."""
-
-    node: Conv2d
-    folding: Folding
-
-
-@dataclass(frozen=True)
-class RunningMax:
-    """One pass of a max pool: windows of `kernel` positions every `stride` along padded lines of `length`.
-
-    There are `outer` lines one after the other, and each position has `inner` tokens.
-    """
-
-    outer: int
-    before: int
-    length: int
-    after: int
-    inner: int
-    kernel: int
-    stride: int
-
-
-@dataclass(frozen=True)
-class Average:
-    """The sum over all pixels, of `folds` tokens each."""
-
-    pixels: int
-    folds: int
-
-
-@dataclass(frozen=True)
-class Join:
-    """A concatenation: each pixel takes `folds[i]` tokens from input i, one input after the other."""
-
-    pixels: int
-    folds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Elementwise:
-    """One of `tokens` from each input becomes one: an addition, a requantizer on its own, or a table."""
-
-    node: Add | Rescale | Lookup
-    tokens: int
-
-
-Operation = (
-    Pixels | Results | Fork | Widen | Narrow | LineBuffer | Mvu | RunningMax | Average | Join | Elementwise
-)
-
-
-@dataclass(frozen=True)
 class Kernel:
     """A process: `operation` from FIFOs to FIFOs, by their places in the list; `node` is its place in the graph.
 
-    `stage` is the stage of the design that it belongs to, if it belongs to one.
+    `stage` is the stage of the design that it belongs to, if it belongs to one. A token is in the stream behind
+    `latency` cycles later than that of a process without a pipeline.
     """
 
     name: str
@@ -166,6 +86,7 @@ class Kernel:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     stage: str | None
+    latency: int
 
 
 @dataclass(frozen=True)
@@ -211,7 +132,18 @@ class _Builder:
         values = prod(self.nodes[-1].output.shape)
         results = Results(values // made.last.lanes, made.last.lanes)
         self._add("output", len(self.nodes) - 1, results, [self.places[made.last.name]], [])
+        self._land()
         return Kernels(self.plan, tuple(self.kernels), tuple(self.fifos))
+
+    def _land(self) -> None:
+        """Room for what is in the pipelines, in every stream whose depth the plan does not choose."""
+        for kernel in self.kernels:
+            room = landing(kernel.operation, MARGIN[self.plan.target] * kernel.latency)
+            for place in kernel.outputs:
+                fifo = self.fifos[place]
+                depth = fifo.depth if fifo.edge else fifo.depth + room
+                delay = stream_latency(self.plan, depth, fifo.bits)
+                self.fifos[place] = replace(fifo, depth=depth, landing=room, latency=delay)
 
     def _fifo(self, fifo: Fifo) -> int:
         self.fifos.append(fifo)
@@ -227,7 +159,8 @@ class _Builder:
     def _add(
         self, name: str, node: int | None, operation: Operation, inputs: list[int], outputs: list[int]
     ) -> None:
-        self.kernels.append(Kernel(name, node, operation, tuple(inputs), tuple(outputs), self.stage))
+        latency = process_latency(operation, self.plan.target)
+        self.kernels.append(Kernel(name, node, operation, tuple(inputs), tuple(outputs), self.stage, latency))
 
     def _fork(self, fork: stages.Fork) -> None:
         outputs = [self._stream(stream) for stream in fork.outputs]

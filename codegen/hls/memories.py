@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fireline.codegen.design import kernels as design
+from fireline.codegen.design import operations as design
 from fireline.codegen.design.kernels import Kernel
 from fireline.codegen.geometry.line_buffer import distances
 from fireline.codegen.hls.names import identifier

@@ -67,7 +67,9 @@ def _sources(made: Kernels) -> dict[str, str]:
         "src/layers.h": _render("layers.h", common, layers=stages),
         f"src/{common['top']}.h": _render("top.h", common),
         f"src/{common['top']}.cpp": _render("top.cpp", common, function=top(made)),
-        "tb/testbench.cpp": _render("testbench.cpp", common, tensors=_tensors(made)),
+        "tb/testbench.cpp": _render(
+            "testbench.cpp", common, tensors=_tensors(made), latencies=_latencies(made)
+        ),
     }
     for item in stages:
         texts[f"src/layers/{item.name}.cpp"] = _render("layer.cpp", common, layer=item, label=item.name)
@@ -148,6 +150,16 @@ def _tensors(made: Kernels) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def _latencies(made: Kernels) -> list[dict[str, object]]:
+    """The cycles that a token is on its way into each stream, that of the design's output last."""
+    rows: list[dict[str, object]] = [
+        {"stream": made.fifos[place].name, "cycles": kernel.latency}
+        for kernel in made.kernels
+        for place in kernel.outputs
+    ]
+    return [*rows, {"stream": "AXI output", "cycles": made.kernels[-1].latency}]
 
 
 def _render(name: str, common: dict[str, Any], **values: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from fireline.codegen.design import kernels as design
+from fireline.codegen.design import operations as design
 from fireline.codegen.design.describe import describe, tensor_text
 from fireline.codegen.design.kernels import Fifo, Kernel, Kernels
 from fireline.codegen.design.memories import loaded_words

@@ -18,6 +18,7 @@ def content(plan: Plan) -> dict[str, Any]:
     return {
         "device": plan.device.name,
         "clock_mhz": plan.clock_mhz,
+        "target": plan.target,
         "foldings": [asdict(folding) for folding in plan.foldings],
         "depths": plan.depths,
         "adapter_depths": plan.adapter_depths,
@@ -47,6 +48,5 @@ def parse(content: dict[str, Any], graph: Graph) -> Plan:
     """The plan for `graph` of which `content` is what a file holds; raises whatever is wrong with it."""
     foldings = tuple(Folding(**folding) for folding in content["foldings"])
     depths, adapter_depths = (tuple(map(tuple, content[name])) for name in ("depths", "adapter_depths"))
-    return Plan(
-        graph, device(content["device"]), float(content["clock_mhz"]), foldings, depths, adapter_depths
-    )
+    clock_mhz, target = float(content["clock_mhz"]), content["target"]
+    return Plan(graph, device(content["device"]), clock_mhz, foldings, depths, adapter_depths, target)

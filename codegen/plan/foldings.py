@@ -13,6 +13,8 @@ from fireline.graph import Conv2d, Graph, Node
 # What a stream holds when the plan says nothing: the default of an HLS stream.
 DEFAULT_DEPTH = 2
 
+Target = Literal["hls", "rtl"]
+
 Depths = tuple[tuple[int, ...], ...]
 
 
@@ -43,7 +45,10 @@ class Plan:
     `depths` holds the depth of the stream in front of every input of every node: `depths[i][k]` is that of input k of
     node i, in tokens of its `simd` channels, so behind any width adapter. `adapter_depths[i][k]` is that of the stream
     in front of the adapter, where there is one outside a Fire module, in tokens of its producer's `pe` channels. Empty
-    means `DEFAULT_DEPTH` everywhere; any other stream has `DEFAULT_DEPTH`.
+    means `DEFAULT_DEPTH` everywhere; any other stream has `DEFAULT_DEPTH`, and room for what its producer's pipeline
+    holds.
+
+    `target` is what the plan is written as: it says how deep the pipelines are, and so how deep the streams.
     """
 
     graph: Graph
@@ -52,6 +57,7 @@ class Plan:
     foldings: tuple[Folding, ...]  # one per node of the graph, in its order
     depths: Depths = ()
     adapter_depths: Depths = ()
+    target: Target = "hls"
 
     def __post_init__(self) -> None:
         for node, folding in zip(self.graph.nodes, self.foldings, strict=True):

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from fireline.codegen.design.kernels import Fifo
+from fireline.codegen.design.latency import MARGIN, stream_latency
 from fireline.codegen.plan.cost.node import total
 from fireline.codegen.plan.cycles import initiation_interval
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Depths, Plan
-from fireline.codegen.plan.skew import squeezed_side
+from fireline.codegen.plan.skew import squeezed_side, stream_depths
 from fireline.errors import DoesNotFitError
 from fireline.sim.dataflow.simulator import DeadlockError, Timing, run, simulate
 from fireline.sim.dataflow.steps import WRITE, Network, network
@@ -47,15 +48,18 @@ def fitted(plan: Plan) -> Plan:
 
     The pixels are let in evenly, one image in an initiation interval, and the streams may grow; how far they do is
     their depth. What happened in that run is a schedule that these depths allow, and processes that start as soon as
-    they can are never later than in any such schedule: so the design with these depths keeps the rate.
+    they can are never later than in any such schedule: so the design with these depths keeps the rate. The run is made
+    with `MARGIN` times the latencies: shorter ones allow the same schedule, as a step only ever waits for its tokens to
+    be there and for its room, and so the rate holds for all latencies up to these.
 
     Raises:
         DoesNotFitError: the streams are too much for the device.
     """
     design = paced(network(plan), initiation_interval(plan))
     narrowed = {fifo.edge for fifo in design.fifos if fifo.narrowed}
-    fifos = tuple(replace(fifo, depth=_free_depth(plan, fifo, narrowed)) for fifo in design.fifos)
-    timing = run(Network(design.processes, fifos), FRAMES)
+    fifos = tuple(_freed(plan, fifo, narrowed) for fifo in design.fifos)
+    slow = tuple(replace(p, latency=MARGIN[plan.target] * p.latency) for p in design.processes)
+    timing = run(Network(slow, fifos), FRAMES)
     peaks = {
         (fifo.edge, fifo.narrowed): max(peak, DEFAULT_DEPTH)
         for fifo, peak in zip(fifos, timing.occupancy, strict=True)
@@ -124,17 +128,21 @@ def paced(design: Network, interval: int) -> Network:
     return Network((replace(source, steps=steps), *design.processes[1:]), design.fifos)
 
 
-def _free_depth(plan: Plan, fifo: Fifo, narrowed: set[tuple[int, int] | None]) -> int:
-    """Unbounded for a stream whose depth is looked for.
+def _freed(plan: Plan, fifo: Fifo, narrowed: set[tuple[int, int] | None]) -> Fifo:
+    """`fifo` without a bound, if its depth is looked for.
 
     Of the two streams at a width adapter that is the wider one, which takes in and gives away a token in every cycle.
-    Where a branch joins another behind a 1x1 convolution that rather lets its input wait, the stream keeps the depth
-    of the plan, one pixel.
+    Where a branch joins another behind a 1x1 convolution that rather lets its input wait, the stream is as deep as the
+    estimate, one pixel.
     """
     if fifo.edge is None:
-        return fifo.depth
+        return fifo
     index, position = fifo.edge
     joins = len(plan.graph.nodes[index].inputs) > 1
     if joins and squeezed_side(plan.graph, index, position) != fifo.edge:
-        return fifo.depth
-    return UNBOUNDED if fifo.narrowed or fifo.edge not in narrowed else DEFAULT_DEPTH
+        depth = stream_depths(plan.graph, plan.foldings)[index][position] + fifo.landing
+    elif fifo.narrowed or fifo.edge not in narrowed:
+        depth = UNBOUNDED
+    else:
+        depth = DEFAULT_DEPTH + fifo.landing
+    return replace(fifo, depth=depth, latency=stream_latency(plan, depth, fifo.bits))

@@ -6,8 +6,10 @@ or to show comes here.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fireline.codegen.plan.choice import DEFAULT, Freedom, plan_for
-from fireline.codegen.plan.foldings import Plan
+from fireline.codegen.plan.foldings import Plan, Target
 from fireline.codegen.plan.summary import Summary, summary
 from fireline.graph import Graph
 from fireline.sim.dataflow.depths import best_depths, timing_of
@@ -20,13 +22,17 @@ def best_plan(
     clock_mhz: float | None = None,
     target_fps: float | None = None,
     freedom: Freedom = DEFAULT,
+    target: Target = "hls",
 ) -> Plan:
-    """`plan_for`, with the stream depths that the dataflow simulator finds; arguments and errors are the same.
+    """`plan_for`, with the stream depths that the dataflow simulator finds for `target`.
+
+    Arguments and errors are the same.
 
     Raises:
         FirelineError: there is no C++ compiler for the simulator.
     """
-    return best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
+    made = plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom)
+    return best_depths(replace(made, target=target))
 
 
 def figures_of(plan: Plan) -> Summary:

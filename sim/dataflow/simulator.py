@@ -2,7 +2,12 @@
 
 All processes of a design advance together, one cycle at a time. A process runs its next step in a cycle when every
 stream that the step reads has a token and every stream that it writes has room, as they were when the cycle began.
-Pipeline depths are left out: they shift times by some tens of cycles and change no rate.
+The step takes that room at once (a credit); its token is there when the pipeline has brought it, some cycles later.
+
+RTL does just that. A pipeline of HLS (style flp) takes no credits: it goes on while its last stage has room, and then
+stands still as a whole. It is never later than the simulator says, by induction over steps. Step n can begin in the
+cycle in which it does here: its tokens are there, and only a step m < n that waits for room could hold the pipeline
+up, but m found that room here before it began. From then on nothing holds n up, so its token is there no later.
 
 The loop over cycles is compiled (`loop.cpp`); the steps come from `steps`, not from the kernels.
 """
@@ -35,8 +40,8 @@ class DeadlockError(FirelineError):
 class Timing:
     """What a simulation saw. Times are in cycles from the first pixel's.
 
-    `begins` and `ends` (processes, images) hold when each process begins each image and when it has finished it;
-    `occupancy[f]` the most tokens that FIFO f held.
+    `begins` and `ends` (processes, images) hold when each process begins each image and when it has finished it, its
+    pipeline included; `occupancy[f]` the most tokens that FIFO f had room taken by, those still on their way to it too.
     """
 
     network: Network
@@ -101,6 +106,7 @@ def _run(design: Network, frames: int, times: tuple[Cycles, ...] | None) -> Timi
         own[: len(process.inputs)] = process.inputs
         own[PORTS : PORTS + len(process.outputs)] = process.outputs
     lengths = np.array([len(process.steps) for process in processes], np.int64)
+    delays = np.array(design.delays, np.int64)
     depths = np.array([fifo.depth for fifo in fifos], np.int64)
     begins, ends = np.empty((2, len(processes), frames), np.int64)
     peaks = np.empty(len(fifos), np.int64)
@@ -109,12 +115,16 @@ def _run(design: Network, frames: int, times: tuple[Cycles, ...] | None) -> Timi
         ctypes.c_int32(len(fifos)),
         ctypes.c_int64(frames),
         _pointers([process.steps for process in processes]),
-        *(ctypes.c_void_p(array.ctypes.data) for array in (lengths, ports, depths, begins, ends, peaks)),
+        *(
+            ctypes.c_void_p(array.ctypes.data)
+            for array in (lengths, ports, depths, delays, begins, ends, peaks)
+        ),
         None if times is None else _pointers(times),
     )
     if not finished:
         names = [fifo.name for fifo, is_full in zip(fifos, peaks, strict=True) if is_full]
         raise DeadlockError(f"full streams {', '.join(names)}", hint="make them deeper")
+    ends += np.array([[process.latency] for process in processes])
     return Timing(design, begins, ends, tuple(peaks.tolist()))
 
 

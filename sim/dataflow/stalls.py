@@ -46,7 +46,7 @@ def _stall(trace: Trace, index: int, written: list[Cycles]) -> Stall:
     for k, f in enumerate(process.inputs):
         reads = (steps & READ << k) != 0
         there = np.zeros_like(free)
-        there[reads] = written[f][: np.count_nonzero(reads)] + 1
+        there[reads] = written[f][: np.count_nonzero(reads)] + 1 + timing.network.delays[f]
         waits[f] = int(np.maximum(there - free, 0)[last].sum())
         ready = np.maximum(ready, there)
     starved, blocked = int((ready - free)[last].sum()), int((times - ready)[last].sum())

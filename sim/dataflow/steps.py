@@ -12,13 +12,12 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from fireline.codegen.design.kernels import (
+from fireline.codegen.design.kernels import Fifo, Kernel, kernels
+from fireline.codegen.design.operations import (
     Average,
     Elementwise,
-    Fifo,
     Fork,
     Join,
-    Kernel,
     LineBuffer,
     Mvu,
     Narrow,
@@ -26,7 +25,6 @@ from fireline.codegen.design.kernels import (
     Results,
     RunningMax,
     Widen,
-    kernels,
 )
 from fireline.codegen.geometry.line_buffer import fill_pixels
 from fireline.codegen.plan.foldings import Folding, Plan
@@ -40,13 +38,17 @@ PORTS = 4  # at most, each way
 
 @dataclass(frozen=True, eq=False)
 class Process:
-    """A loop that goes through `steps` for every image; `node` is its place in the graph, if it belongs to a node."""
+    """A loop that goes through `steps` for every image; `node` is its place in the graph, if it belongs to a node.
+
+    What a step writes is in its stream `latency` cycles later than at once.
+    """
 
     name: str
     node: int | None
     steps: Steps
     inputs: tuple[int, ...]  # places in the list of FIFOs
     outputs: tuple[int, ...]
+    latency: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,15 @@ class Network:
 
     processes: tuple[Process, ...]
     fifos: tuple[Fifo, ...]
+
+    @property
+    def delays(self) -> tuple[int, ...]:
+        """Cycles by which a token of each FIFO can be read later than in the cycle after the step that writes it."""
+        result = [fifo.latency for fifo in self.fifos]
+        for process in self.processes:
+            for place in process.outputs:
+                result[place] += process.latency
+        return tuple(result)
 
 
 def network(plan: Plan) -> Network:
@@ -65,7 +76,7 @@ def network(plan: Plan) -> Network:
 
 def _process(kernel: Kernel) -> Process:
     assert max(len(kernel.inputs), len(kernel.outputs)) <= PORTS, "a step is a byte"
-    return Process(kernel.name, kernel.node, steps(kernel), kernel.inputs, kernel.outputs)
+    return Process(kernel.name, kernel.node, steps(kernel), kernel.inputs, kernel.outputs, kernel.latency)
 
 
 def steps(kernel: Kernel) -> Steps:

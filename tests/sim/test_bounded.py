@@ -27,6 +27,9 @@ from tests.sim.dataflow.test_simulator import random_plan, small_network
 IMAGES = 3
 FLAGS = "-O0 -DFL_BOUNDED"
 
+# The streams of the shorter branch of a Fire module, from its fork to where it joins the longer.
+BRANCH = [f"fire2_expand1x1{part}" for part in (".in", ".resized", "", ".out")]
+
 
 @dataclass(frozen=True)
 class Made:
@@ -118,7 +121,7 @@ def test_every_depth_of_a_fire_or_a_bypass_does_what_the_simulator_says(fires: M
 
 
 def test_a_deadlock_names_the_streams_between_the_fork_and_the_join(fires: Made) -> None:
-    result = fires.run("--depth", "fire2_expand1x1.resized=1", "--depth", "fire2_expand1x1.out=1")
+    result = fires.run(*(word for name in BRANCH for word in ("--depth", f"{name}=1")))
     assert result.returncode == 3
     streams = re.findall(r"(\S+) is full at (\d+)", result.stderr)
     assert dict(streams).keys() >= {"fire2_expand1x1.in", "fire2_expand1x1.resized", "fire2_expand1x1.out"}
@@ -165,7 +168,7 @@ def test_from_the_command_line(
     found = csim.bounded(fires.project)
     assert (found.latency, found.interval) == (latency, interval)
     with pytest.raises(DeadlockError, match=r"deadlock: stream .*fire2_expand1x1.out is full at 1"):
-        csim.bounded(fires.project, {"fire2_expand1x1.out": 1, "fire2_expand1x1.resized": 1})
+        csim.bounded(fires.project, dict.fromkeys(BRANCH, 1))
     with pytest.raises(SystemExit) as caught:
         main(["csim", str(fires.project), "--depth", "a=b"])
     assert caught.value.code == 2

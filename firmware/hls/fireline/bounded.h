@@ -3,8 +3,9 @@
 //
 // The model is that of the dataflow simulator. An iteration of a pipelined loop is a step: it happens when every stream
 // that it reads holds a token and every stream that it writes has room, all at once, one cycle or more after the step
-// before, after the tokens were written and after the room was made. Pipelines hold nothing between their steps. Those of
-// hardware hold some tokens more, and give them away when nothing comes in (style frp or flp): room that is not counted on.
+// before, after the tokens are there and after the room was made. A token is on its way through the pipeline, and has its
+// room, for as many cycles as the project says of its stream. A pipeline of hardware takes room only when it writes: it is
+// never later than this one (docs/cost-model.md).
 //
 // Processes are fibers of one thread, each with its stack. One gives way only when it must wait, so every run is the same,
 // and when none can go on, that is a deadlock.
@@ -54,6 +55,7 @@ struct Machine {
     std::deque<Fiber*> ready;
     std::vector<const Channel*> channels;
     std::map<std::string, std::size_t> depths;  // instead of the design's, by stream
+    std::map<std::string, int> latencies;       // of the pipelines in front of streams
     std::set<std::string> used;                 // names of all streams so far
     int images = 1;                             // that every process works on, one right after the other
 
@@ -76,6 +78,8 @@ class Channel {
     Channel(const std::string& name, const std::size_t depth) : name_(name) {
         const auto other = machine().depths.find(name);
         depth_ = other == machine().depths.end() ? depth : other->second;
+        const auto latency = machine().latencies.find(name);
+        if (latency != machine().latencies.end()) latency_ = latency->second;
         machine().used.insert(name);
         if (depth_ != kUnbounded) room_.assign(depth_, -1);
         machine().channels.push_back(this);
@@ -123,14 +127,15 @@ class Channel {
     }
     void give(const std::int64_t now) {
         if (depth_ != kUnbounded) room_.pop_front();
-        tokens_.push_back(now);
+        tokens_.push_back(now + latency_);
         machine().wake(waits_for_token_);
     }
 
   private:
     std::string name_;
     std::size_t depth_;
-    std::deque<std::int64_t> tokens_, room_;  // cycles in which each was written, or made free
+    int latency_ = 0;
+    std::deque<std::int64_t> tokens_, room_;  // cycles in which each was there, or made free
     Fiber* waits_for_token_ = nullptr;
     Fiber* writer_ = nullptr;  // waits for room
     Fiber* reader_ = nullptr;  // the last to read

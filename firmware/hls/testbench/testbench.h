@@ -38,10 +38,16 @@ struct Tensor {
     std::size_t size() const { return static_cast<std::size_t>(channels) * height * width; }
 };
 
+struct Latency {
+    const char* stream;
+    int cycles;
+};
+
 struct Network {
     const char* name;
     std::size_t weight_bytes;  // that are loaded before the first image
     std::vector<Tensor> tensors;
+    std::vector<Latency> latencies;
 };
 
 [[noreturn]] inline void fail(const int status, const std::string& message) {
@@ -162,7 +168,7 @@ struct Design {
 
 #if defined(FL_BOUNDED)
     explicit Design(void (*const function)(Input&, Output&))
-        : top(function), input("input", fl::kUnbounded), output("output", fl::kUnbounded) {}
+        : top(function), input("AXI input", fl::kUnbounded), output("AXI output", fl::kUnbounded) {}
 #else
     explicit Design(void (*const function)(Input&, Output&)) : top(function), input("input"), output("output") {}
 #endif
@@ -253,6 +259,10 @@ inline void set_depth(const std::string& text) {
     fl::machine().depths[text.substr(0, split)] = static_cast<std::size_t>(tokens);
 }
 
+inline void set_latencies(const Network& network) {
+    for (const Latency& latency : network.latencies) fl::machine().latencies[latency.stream] = latency.cycles;
+}
+
 inline void expect_depths_used() {
     for (const auto& depth : fl::machine().depths)
         if (!fl::machine().used.count(depth.first)) fail(2, "--depth " + depth.first + ": no stream has this name");
@@ -261,6 +271,8 @@ inline void expect_depths_used() {
 #else
 
 inline void set_depth(const std::string&) { fail(2, "--depth: build with -DFL_BOUNDED"); }
+
+inline void set_latencies(const Network&) {}
 
 inline void expect_depths_used() {}
 
@@ -285,6 +297,7 @@ int main(const Network& network, void (*const top)(fl::AxiStream<First::kBeatBit
             fail(2, std::string("usage: ") + argv[0] + " [--streams] [--weights FILE] [--depth STREAM=TOKENS] [--run INPUTS OUTPUTS]");
         }
     }
+    set_latencies(network);
     static Design<First, WORD_BITS> design(top);
     const Tensor& first = network.tensors.front();
     const Tensor& last = network.tensors.back();

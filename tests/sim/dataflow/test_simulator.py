@@ -15,7 +15,7 @@ from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.plan.choice import foldings, plan_for
 from fireline.codegen.plan.cycles import conv2d_cycles, initiation_interval, window_words
 from fireline.codegen.plan.devices import device
-from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
+from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan, Target
 from fireline.codegen.plan.skew import stream_depths
 from fireline.graph import Conv2d, Graph
 from fireline.sim.dataflow.depths import best_depths, fitted, minimum_depth, timing_of
@@ -38,23 +38,26 @@ def random_plan(graph: Graph, seed: int) -> Plan:
 
 def step_by_step(design: Network, frames: int) -> list[list[int]]:
     """When each process runs each of its steps, with no vectors in sight."""
-    tokens = [0] * len(design.fifos)
+    taken = [0] * len(design.fifos)
+    arrivals: list[list[int]] = [[] for _ in design.fifos]  # from when on each token can be read
     steps = [list(p.steps) * frames for p in design.processes]
     times: list[list[int]] = [[] for _ in steps]
     now = 0
     while any(len(t) < len(s) for t, s in zip(times, steps, strict=True)):
-        before = list(tokens)
+        before, there = list(taken), [sum(time <= now for time in times) for times in arrivals]
         for process, plan, done in zip(design.processes, steps, times, strict=True):
             if len(done) == len(plan):
                 continue
             step = plan[len(done)]
             reads = [f for k, f in enumerate(process.inputs) if step & READ << k]
             writes = [f for k, f in enumerate(process.outputs) if step & WRITE << k]
-            if all(before[f] for f in reads) and all(before[f] < design.fifos[f].depth for f in writes):
+            if all(there[f] for f in reads) and all(before[f] < design.fifos[f].depth for f in writes):
                 for f in reads:
-                    tokens[f] -= 1
+                    taken[f] -= 1
+                    del arrivals[f][0]
                 for f in writes:
-                    tokens[f] += 1
+                    taken[f] += 1
+                    arrivals[f].append(now + 1 + process.latency + design.fifos[f].latency)
                 done.append(now)
         now += 1
     return times
@@ -75,15 +78,27 @@ def strided_end() -> Graph:
     return b.graph()
 
 
+def with_latencies(design: Network, times: float, random: np.random.Generator | None = None) -> Network:
+    """`design` with all latencies so many times as long, or each anything from none to that, at random."""
+    longest = [int(times * process.latency) for process in design.processes]
+    latencies = longest if random is None else [int(random.integers(most + 1)) for most in longest]
+    pairs = zip(design.processes, latencies, strict=True)
+    return Network(tuple(replace(p, latency=latency) for p, latency in pairs), design.fifos)
+
+
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("target", ["hls", "rtl"])
 @pytest.mark.parametrize("graph", [small_network(), strided_end()], ids=["small", "strided end"])
-def test_every_step_runs_when_the_plain_simulator_says(graph: Graph, seed: int) -> None:
-    design = network(random_plan(graph, seed))
+def test_every_step_runs_when_the_plain_simulator_says(graph: Graph, target: Target, seed: int) -> None:
+    design = network(replace(random_plan(graph, seed), target=target))
+    if seed % 2:
+        design = with_latencies(design, 2, np.random.default_rng(seed))
     traced, expected = trace(design, 2), step_by_step(design, 2)
     assert [t.tolist() for t in traced.steps] == expected
     frames = [np.reshape(times, (2, -1)) for times in expected]
     assert np.array_equal(traced.timing.begins, [times[:, 0] for times in frames])
-    assert np.array_equal(traced.timing.ends, [times[:, -1] + 1 for times in frames])
+    behind = [1 + process.latency for process in design.processes]
+    assert np.array_equal(traced.timing.ends, [t[:, -1] + b for t, b in zip(frames, behind, strict=True)])
 
 
 @pytest.mark.parametrize("seed", range(4))
