@@ -1,0 +1,87 @@
+// Weights: `row` follows its `address` by three cycles: the memory's own register, one behind every bank, as the wires
+// from a block RAM are long, and one behind the multiplexer of the banks.
+//
+// A bank is as deep as one block RAM, BANK_ROWS; the rows of bank 0 are in the file FILE_000.hex and so on.
+// With LOADED = 1 the memory has no initial content but takes it from a stream of 64-bit words, the low bits of row 0
+// first, each row in whole words; `ready` rises when it has all of them.
+module fl_rom #(
+    parameter int BITS = 8,
+    parameter int ROWS = 16,
+    parameter int BANK_ROWS = 512,
+    parameter bit LOADED = 0,
+    parameter     FILE = "rom"
+) (
+    input  logic                                     clk,
+    input  logic                                     rst,
+    input  logic [(ROWS > 1 ? $clog2(ROWS) : 1)-1:0] address,
+    output logic [BITS-1:0]                          row,
+    output logic                                     ready,
+    input  logic                                     load_valid,
+    output logic                                     load_ready,
+    input  logic [63:0]                              load_data
+);
+  localparam int BANKS = (ROWS + BANK_ROWS - 1) / BANK_ROWS;
+  localparam int ADDRESS = ROWS > 1 ? $clog2(ROWS) : 1;
+
+  logic [BANKS*BITS-1:0] rows;
+  generate
+    if (LOADED) begin : g_loaded
+      localparam int WORDS = (BITS + 63) / 64;
+      logic [WORDS*64-1:0] taken;
+      wire [WORDS*64-1:0] shifted = (WORDS * 64)'({load_data, taken} >> 64);
+      logic [ADDRESS-1:0] next_row;
+      logic [31:0] word;
+      assign load_ready = ~ready;
+      wire take = load_valid & ~ready;
+      wire is_row = take & (word == 32'(WORDS - 1));
+      always_ff @(posedge clk) begin
+        if (take) taken <= shifted;
+        if (rst) begin
+          ready    <= 1'b0;
+          next_row <= '0;
+          word     <= '0;
+        end else if (take) begin
+          word <= is_row ? '0 : word + 1;
+          if (is_row) begin
+            next_row <= next_row + 1'b1;
+            ready    <= int'(next_row) == ROWS - 1;
+          end
+        end
+      end
+      (* ram_style = "ultra" *) logic [BITS-1:0] memory[ROWS];
+      logic [BITS-1:0] word_out, word_kept;
+      always_ff @(posedge clk) begin
+        if (is_row) memory[next_row] <= shifted[BITS-1:0];
+        word_out  <= memory[address];
+        word_kept <= word_out;
+        row       <= word_kept;
+      end
+      assign rows = '0;
+    end else begin : g_constant
+      assign ready = 1'b1;
+      assign load_ready = 1'b0;
+      for (genvar i = 0; i < BANKS; i++) begin : g_bank
+        localparam int OWN = ROWS - i * BANK_ROWS < BANK_ROWS ? ROWS - i * BANK_ROWS : BANK_ROWS;
+        localparam int OWN_ADDRESS = OWN > 1 ? $clog2(OWN) : 1;
+        logic [BITS-1:0] memory[OWN];
+        logic [BITS-1:0] word, kept;
+        initial $readmemh({FILE, "_", 8'(48 + i / 100), 8'(48 + i / 10 % 10), 8'(48 + i % 10), ".hex"}, memory);
+        always_ff @(posedge clk) begin
+          word <= memory[address[OWN_ADDRESS-1:0]];
+          kept <= word;
+        end
+        assign rows[i*BITS+:BITS] = kept;
+      end
+      if (BANKS == 1) begin : g_one
+        always_ff @(posedge clk) row <= rows;
+      end else begin : g_several
+        logic [ADDRESS-1:0] first, second;
+        always_ff @(posedge clk) begin
+          first  <= address;
+          second <= first;
+          row    <= rows[int'(second)/BANK_ROWS*BITS+:BITS];
+        end
+      end
+    end
+  endgenerate
+endmodule
