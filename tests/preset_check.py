@@ -1,9 +1,10 @@
-"""Every preset's network at small images: its C-simulation under the sanitizers, native and with widths checked.
+"""Every preset's network at small images: its C-simulation in every build, under the sanitizers.
 
 python -m tests.preset_check [--only TEXT]
 
 Weights are random, quantizers calibrated on noise by Brevitas; the graph is lowered from the exported file, folded at
-random, and every stream is compared with the simulator's, whose last tensor is compared with the QONNX executor's.
+random, and every stream is compared with the simulator's, whose last tensor is compared with the QONNX executor's. The
+build with processes side by side has streams of the depths that the dataflow simulator finds.
 """
 
 from __future__ import annotations
@@ -14,18 +15,26 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from fireline.codegen.hls.project import write_project
 from fireline.codegen.lower.network import lower
+from fireline.codegen.plan.devices import device
 from fireline.graph import Graph
 from fireline.model.presets import PRESETS
 from fireline.quant.export import export
-from fireline.sim.engines import qonnx_executor, simulator
+from fireline.sim.dataflow.depths import fitted
+from fireline.sim.engines import ap_types, qonnx_executor, simulator
 from fireline.sim.verify import verify
-from tests.firmware.harness import SANITIZED, assert_exact, drawn
+from tests.firmware.harness import SANITIZED, drawn, expect_exact, plan, run
 from tests.graphs import random_pixels
 from tests.quant.shared import twin_of
 
 SIDE = 39  # of images of networks made for 224 x 224 pixels: the last Fires still see some pixels
-BUILDS = {"native": f"-O1 {SANITIZED}", "checked": f"-O1 -DFL_CHECKED {SANITIZED}"}
+BUILDS = {
+    "native": f"-O1 {SANITIZED}",
+    "checked": f"-O1 -DFL_CHECKED {SANITIZED}",
+    "ap_int": "-O0 -DFL_AP_INT -isystem {ap_types}",
+    "bounded": "-O1 -DFL_BOUNDED",
+}
 
 
 def small_graph(name: str, bits: str, folder: Path) -> Graph:
@@ -41,11 +50,11 @@ def small_graph(name: str, bits: str, folder: Path) -> Graph:
 
 
 def check(name: str, bits: str, folder: Path) -> None:
-    """Both builds of one preset."""
-    graph = small_graph(name, bits, folder)
+    """Every build of one preset."""
+    chosen = replace(plan(small_graph(name, bits, folder), drawn(len(name))), device=device("xcu250"))
     for build, flags in BUILDS.items():
-        (folder / build).mkdir()
-        assert_exact(graph, drawn(len(name)), folder / build, flags)
+        write_project(fitted(chosen) if build == "bounded" else chosen, folder / build)
+        expect_exact(run(folder / build, flags.format(ap_types=ap_types())))
 
 
 def main() -> None:

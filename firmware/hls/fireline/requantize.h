@@ -21,9 +21,11 @@ struct ByScale {
         using Wide = typename R::Wide;
         const auto shift = R::shift(fold, lane);
         const Wide value = Dsp::multiply<Wide>(acc, R::mult(fold, lane)) + operand<Wide>(R::add(fold, lane));
-        const Wide odd = (value >> shift) & 1;
-        const Wide below_half = ((Wide(1) << shift) >> 1) - 1;
-        const Wide rounded = shift == 0 ? value : Wide(Wide(value + below_half + odd) >> shift);
+        const Wide whole = value >> shift;
+        const Wide rest = value & ((Wide(1) << shift) - 1);
+        const Wide half = (Wide(1) << shift) >> 1;
+        const bool is_up = rest > half || (rest == half && shift != 0 && (whole & 1) != 0);
+        const Wide rounded = whole + (is_up ? 1 : 0);
         const Wide low = R::kLow;
         const Wide high = R::kHigh;
         const Wide at_least_low = rounded < low ? low : rounded;
