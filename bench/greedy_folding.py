@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import nan
 
-from fireline.codegen.plan.choice import Option, all_options, choose, divisors, limits, plan_for
+from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.devices import Device, device
+from fireline.codegen.plan.options import Option, all_options, divisors, limits
+from fireline.codegen.plan.program import choose
 from fireline.codegen.plan.summary import summary
 from fireline.graph import Conv2d, Graph, Node
 from tests.codegen.networks import cifar_e4, squeezenet1_1

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 
-from fireline.codegen.plan.choice import DEFAULT, Freedom, limits, node_options, shortest_interval
 from fireline.codegen.plan.cycles import initiation_interval
 from fireline.codegen.plan.devices import devices
+from fireline.codegen.plan.options import DEFAULT, Freedom, limits, node_options
+from fireline.codegen.plan.program import shortest_interval
 from fireline.model.presets import PRESETS
 from fireline.sim.dataflow.depths import check_fits, timing_of
 from fireline.sim.dataflow.planning import best_plan

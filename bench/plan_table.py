@@ -5,16 +5,10 @@ python -m bench.plan_table > docs/plans.md
 
 from __future__ import annotations
 
-from fireline.codegen.plan.choice import (
-    Freedom,
-    Option,
-    limits,
-    node_options,
-    shortest_interval,
-    weight_memories,
-)
-from fireline.codegen.plan.cost.memory import Storage
 from fireline.codegen.plan.devices import Device, devices
+from fireline.codegen.plan.foldings import Storage
+from fireline.codegen.plan.options import Freedom, Option, limits, node_options, weight_memories
+from fireline.codegen.plan.program import shortest_interval
 from fireline.codegen.plan.refusal import narrowed
 from fireline.graph import Graph
 from fireline.model.presets import PRESETS

@@ -62,7 +62,7 @@ def generate(
     from pathlib import Path
 
     from fireline.codegen.hls.project import write_project
-    from fireline.codegen.plan.choice import Freedom
+    from fireline.codegen.plan.options import Freedom
     from fireline.sim.dataflow.planning import best_plan
 
     plan = best_plan(graph, device, clock_mhz, target_fps, Freedom(loaded=load_weights))

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
-from fireline.graph import (
+from fireline.nodes import (
     MAX_VALUES,
     Add,
     Concat,
     Conv2d,
     GlobalAvgPool2d,
-    Graph,
     Input,
     Lookup,
     MaxPool2d,
@@ -24,9 +22,9 @@ from fireline.graph import (
     Rescale,
     Rule,
     Shape,
-    Tensor,
     Thresholds,
-    per_channel,
+    add_range,
+    joined_scale,
     reachable_range,
     window_count,
 )
@@ -42,14 +40,14 @@ MAX_SIDE = 1 << 15  # of kernels, strides and paddings
 MAX_LOOKUP_BITS = 12
 
 
-def check_graph(graph: Graph) -> None:
+def check_nodes(name: str, nodes: Sequence[Node]) -> None:
     """Raise `FirelineError` with the node's name unless the graph is well-formed."""
-    if not NAME.fullmatch(graph.name):
-        raise FirelineError(f"graph name {graph.name!r} is not a lower-case identifier")
-    if not graph.nodes or not isinstance(graph.nodes[0], Input):
+    if not NAME.fullmatch(name):
+        raise FirelineError(f"graph name {name!r} is not a lower-case identifier")
+    if not nodes or not isinstance(nodes[0], Input):
         raise FirelineError("the first node of a graph is its input")
     names: set[str] = set()
-    for index, node in enumerate(graph.nodes):
+    for index, node in enumerate(nodes):
         if not NAME.fullmatch(node.name):
             raise FirelineError(f"node name {node.name!r} is not a lower-case identifier")
         if node.name in names:
@@ -60,13 +58,13 @@ def check_graph(graph: Graph) -> None:
         if any(not 0 <= i < index for i in node.inputs):
             raise FirelineError(f"inputs {node.inputs} do not come before node {index}", node=node.name)
         try:
-            _check_node(node, [graph.nodes[i] for i in node.inputs])
+            _check_node(node, [nodes[i] for i in node.inputs])
         except FirelineError as error:
             raise (
                 error if error.node else FirelineError(error.message, node=node.name, hint=error.hint)
             ) from None
-    read = {i for node in graph.nodes for i in node.inputs}
-    unread = [node.name for i, node in enumerate(graph.nodes[:-1]) if i not in read]
+    read = {i for node in nodes for i in node.inputs}
+    unread = [node.name for i, node in enumerate(nodes[:-1]) if i not in read]
     if unread:
         raise FirelineError(f"nothing reads the output of {', '.join(unread)}")
 
@@ -122,18 +120,6 @@ def _check_node(node: Node, sources: list[Node]) -> None:
                     f"a table {node.table.shape} for {node.output.shape[0]} channels of {x[0].type}"
                 )
             _expect_holds(node.output.type, int(node.table.min()), int(node.table.max()))
-
-
-def joined_scale(parts: Sequence[Tensor]) -> tuple[Fraction, ...]:
-    """The scale of a concatenation: one where all are equal, else one per channel."""
-    scales = [scale for part in parts for scale in per_channel(part.scale, part.shape[0])]
-    return tuple(scales[:1]) if len(set(scales)) == 1 else tuple(scales)
-
-
-def add_range(mult: tuple[int, int], a: IntType, b: IntType) -> tuple[int, int]:
-    """Lowest and highest of `x * mult[0] + y * mult[1]` for x of type `a` and y of type `b`."""
-    ends = [sorted((m * t.min, m * t.max)) for m, t in zip(mult, (a, b), strict=True)]
-    return ends[0][0] + ends[1][0], ends[0][1] + ends[1][1]
 
 
 def _check_conv2d(node: Conv2d, source: Node) -> None:

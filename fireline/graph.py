@@ -1,259 +1,75 @@
 """The integer graph: what the hardware computes, no more and no less.
 
-A `Graph` is a list of nodes in topological order; a node names its inputs by their place in that list. Every node
-has one output, a `(C, H, W)` tensor of integers. This is the one contract between the stages: lowering makes it
-(`fireline.codegen.lower.network`), the simulators run it (`fireline.sim`), and code generation writes it as C++.
+A `Graph` is a list of nodes in topological order (`fireline.nodes` has their kinds). This is the one contract between
+the stages: lowering makes it (`fireline.codegen.lower`), the simulators run it (`fireline.sim`), and code generation
+writes it down for a target.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from math import prod
-from typing import TYPE_CHECKING, Literal
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from fireline.errors import FirelineError
-from fireline.fixed import IntArray, IntType, Scale
+from fireline.check import check_nodes
+from fireline.files import write_whole
+from fireline.graph_file import dump, load
+from fireline.nodes import (
+    MAX_CHANNELS,
+    MAX_VALUES,
+    Add,
+    Concat,
+    Conv2d,
+    GlobalAvgPool2d,
+    Input,
+    Lookup,
+    MaxPool2d,
+    Node,
+    Padding,
+    Pair,
+    Requantize,
+    Rescale,
+    Rule,
+    Shape,
+    Tensor,
+    Thresholds,
+    node_macs,
+    per_channel,
+    reachable_range,
+    window_count,
+)
 
-if TYPE_CHECKING:
-    from os import PathLike
-
-Shape = tuple[int, int, int]  # channels, height, width
-Pair = tuple[int, int]  # vertical, horizontal
-Padding = tuple[int, int, int, int]  # top, left, bottom, right
-
-# A tensor larger than this is a mistake: the largest of SqueezeNet at 224x224 pixels has 1.2 million values.
-MAX_VALUES = 1 << 27
-MAX_CHANNELS = 1 << 14
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """The integers on one edge: real value = (integer - zero_point) * scale, scale per tensor or per channel."""
-
-    shape: Shape
-    type: IntType
-    scale: Scale
-    zero_point: int = 0
-
-    def __post_init__(self) -> None:
-        if len(self.shape) != 3 or min(self.shape) < 1:
-            raise FirelineError(f"a tensor is (C, H, W) with every side at least 1, {self.shape} arrived")
-        if prod(self.shape) > MAX_VALUES or self.shape[0] > MAX_CHANNELS:
-            raise FirelineError(
-                f"a tensor {self.shape} has more than {MAX_VALUES} values or {MAX_CHANNELS} channels"
-            )
-        if len(self.scale) not in (1, self.shape[0]):
-            raise FirelineError(
-                f"{len(self.scale)} scales for {self.shape[0]} channels", hint="one, or one each"
-            )
-        if min(self.scale) <= 0:
-            raise FirelineError(f"a scale is above zero, {min(self.scale)} arrived")
-        if self.zero_point not in self.type:
-            raise FirelineError(f"zero point {self.zero_point} is outside {self.type}")
-
-    def real(self, integers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The real values of `(..., C, H, W)` integers, rounded to float64 once."""
-        scale = np.array([float(s) for s in self.scale]).reshape(-1, 1, 1)
-        return np.asarray((integers - self.zero_point) * scale)
-
-
-@dataclass(frozen=True)
-class Requantize:
-    """Maps an accumulator to an output integer.
-
-    `clamp(round((acc * mult[c] + add[c]) / 2**shift[c]), low, high)`, rounding half to even. The arrays have one
-    entry per tensor or one per channel. A power-of-two scale has `mult == 1`.
-    """
-
-    mult: IntArray
-    add: IntArray
-    shift: IntArray
-    low: int
-    high: int
-
-    def __post_init__(self) -> None:
-        if (
-            not self.mult.shape == self.add.shape == self.shift.shape
-            or self.mult.ndim != 1
-            or not self.mult.size
-        ):
-            raise FirelineError(
-                "mult, add and shift of a requantizer have one entry per tensor or per channel, alike"
-            )
-        if self.shift.min() < 0 or self.shift.max() > 62:
-            raise FirelineError(f"a shift is 0 to 62, {self.shift.min()} to {self.shift.max()} arrived")
-        if self.low > self.high:
-            raise FirelineError(f"clamp from {self.low} to {self.high} is empty")
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Maps an accumulator to an output integer by comparing it with every step: for what no line computes exactly.
-
-    `low + (number of steps[c] that are <= sign[c] * acc)`. The arrays have one row per tensor or one per channel; the
-    steps of a row are in order.
-    """
-
-    low: int
-    sign: IntArray  # (rows,), 1 or -1
-    steps: IntArray  # (rows, steps)
-
-    def __post_init__(self) -> None:
-        if self.steps.ndim != 2 or not len(self.steps) or self.sign.shape != (len(self.steps),):
-            raise FirelineError("thresholds have one sign for each row of steps")
-        if not np.isin(self.sign, (-1, 1)).all():
-            raise FirelineError("the signs of thresholds are 1 and -1")
-        if (self.steps[:, 1:] < self.steps[:, :-1]).any():
-            raise FirelineError("the steps of a threshold are not in order")
-
-    @property
-    def high(self) -> int:
-        """Highest output."""
-        return self.low + len(self.steps[0])
-
-
-Rule = Requantize | Thresholds
-
-
-@dataclass(frozen=True)
-class Input:
-    """Quantized pixels: a real value x enters as `clamp(round(x / scale) + zero_point)`, rounding half to even.
-
-    Fireline's own networks have scale 1 and type uint8 here, so raw pixels enter as they are.
-    """
-
-    name: str
-    source: (
-        str  # the tensor of the QONNX file that holds the same values; "" if none does in the order (C, H, W)
-    )
-    output: Tensor
-    inputs: tuple[()] = ()
-    kind: Literal["input"] = "input"
-
-
-@dataclass(frozen=True)
-class Conv2d:
-    """Convolution: `acc[o] = bias[o] + sum(weight[o] * window)`, then `requantize` unless it is None.
-
-    The window is padded with the input's zero point, which is real zero. `accumulator` holds every partial sum.
-    """
-
-    name: str
-    source: str | None
-    inputs: tuple[int]
-    output: Tensor
-    weight: IntArray  # (O, I / groups, KH, KW)
-    weight_type: IntType
-    bias: IntArray  # (O,), in units of the accumulator
-    stride: Pair
-    padding: Padding
-    groups: int
-    accumulator: IntType
-    requantize: Rule | None
-    kind: Literal["conv2d"] = "conv2d"
-
-
-@dataclass(frozen=True)
-class MaxPool2d:
-    """The largest integer of each window; padding never wins (ONNX ceil mode is padding below and to the right)."""
-
-    name: str
-    source: str | None
-    inputs: tuple[int]
-    output: Tensor
-    kernel: Pair
-    stride: Pair
-    padding: Padding
-    kind: Literal["maxpool2d"] = "maxpool2d"
-
-
-@dataclass(frozen=True)
-class GlobalAvgPool2d:
-    """The exact sum over H and W of every channel; the division is in the output's scale."""
-
-    name: str
-    source: str | None
-    inputs: tuple[int]
-    output: Tensor
-    kind: Literal["globalavgpool2d"] = "globalavgpool2d"
-
-
-@dataclass(frozen=True)
-class Concat:
-    """Channels of the inputs one after another; types, scales and zero points are equal."""
-
-    name: str
-    source: str | None
-    inputs: tuple[int, ...]
-    output: Tensor
-    kind: Literal["concat"] = "concat"
-
-
-@dataclass(frozen=True)
-class Add:
-    """`a * mult[0] + b * mult[1]`, then `requantize` unless it is None: operands of unequal scales, aligned exactly."""
-
-    name: str
-    source: str | None
-    inputs: tuple[int, int]
-    output: Tensor
-    mult: tuple[int, int]
-    accumulator: IntType
-    requantize: Rule | None
-    kind: Literal["add"] = "add"
-
-
-@dataclass(frozen=True)
-class Rescale:
-    """An elementwise `requantize` on its own: pixels to network input, or one scale to another."""
-
-    name: str
-    source: str | None
-    inputs: tuple[int]
-    output: Tensor
-    requantize: Rule
-    kind: Literal["rescale"] = "rescale"
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """`table[c][x - lowest x]`: any function of an integer of few bits. One row per tensor or one per channel."""
-
-    name: str
-    source: str | None
-    inputs: tuple[int]
-    output: Tensor
-    table: IntArray  # (rows, 2**bits of the input)
-    kind: Literal["lookup"] = "lookup"
-
-
-Node = Input | Conv2d | MaxPool2d | GlobalAvgPool2d | Concat | Add | Rescale | Lookup
-
-
-def window_count(size: int, kernel: int, stride: int, before: int, after: int) -> int:
-    """How many windows fit along one side of `size`, `before` and `after` being its padding."""
-    return (size + before + after - kernel) // stride + 1
-
-
-def reachable_range(
-    weight: npt.NDArray[np.int64], bias: npt.NDArray[np.int64], x: IntType
-) -> tuple[int, int]:
-    """Lowest and highest accumulator over all inputs of type `x`, any partial sum in any order included.
-
-    Every product's range contains zero, because `x` does, so a sum over part of the window lies inside the range of the
-    whole. `weight` is (O, ...), `bias` (O,).
-    """
-    rows = weight.reshape(weight.shape[0], -1)
-    # Python's integers do not overflow where the products leave 64 bits.
-    sums = np.minimum(rows, 0).sum(axis=1).tolist(), np.maximum(rows, 0).sum(axis=1).tolist(), bias.tolist()
-    low = min(b + n * x.max + p * x.min for n, p, b in zip(*sums, strict=True))
-    high = max(b + p * x.max + n * x.min for n, p, b in zip(*sums, strict=True))
-    return low, high
+__all__ = [
+    "MAX_CHANNELS",
+    "MAX_VALUES",
+    "Add",
+    "Concat",
+    "Conv2d",
+    "GlobalAvgPool2d",
+    "Graph",
+    "Input",
+    "Lookup",
+    "MaxPool2d",
+    "Node",
+    "Padding",
+    "Pair",
+    "Requantize",
+    "Rescale",
+    "Rule",
+    "Shape",
+    "Tensor",
+    "Thresholds",
+    "macs",
+    "node_macs",
+    "per_channel",
+    "reachable_range",
+    "weight_bytes",
+    "window_count",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,14 +83,10 @@ class Graph:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
-        from fireline.check import check_graph
-
-        check_graph(self)
+        check_nodes(self.name, self.nodes)
 
     def __eq__(self, other: object) -> bool:
-        from fireline.graph_file import dump
-
-        return isinstance(other, Graph) and dump(self) == dump(other)
+        return isinstance(other, Graph) and dump(self.name, self.nodes) == dump(other.name, other.nodes)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -294,9 +106,7 @@ class Graph:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the graph, weights included, to one file; the same graph gives the same bytes."""
-        from fireline.graph_file import save
-
-        save(self, path)
+        write_whole(Path(path), dump(self.name, self.nodes))
 
     @staticmethod
     def load(path: str | PathLike[str]) -> Graph:
@@ -305,9 +115,7 @@ class Graph:
         Raises:
             FirelineError: the file is missing, damaged, of another version, or not a graph.
         """
-        from fireline.graph_file import load
-
-        return load(path)
+        return Graph(*load(path))
 
     def simulate(self, images: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Output integers `(N, C, H, W)` for real-valued `images` `(N, C, H, W)`, bit-exact."""
@@ -331,16 +139,3 @@ def weight_bytes(graph: Graph) -> int:
     """Bytes of all weights, each packed at the bits of its type."""
     bits = sum(n.weight.size * n.weight_type.bits for n in graph.nodes if isinstance(n, Conv2d))
     return -(-bits // 8)
-
-
-def node_macs(node: Node) -> int:
-    """Multiply-accumulates per image of one node: convolutions only, as papers count."""
-    if not isinstance(node, Conv2d):
-        return 0
-    _, height, width = node.output.shape
-    return int(node.weight.size) * height * width
-
-
-def per_channel(scale: tuple[Fraction, ...], channels: int) -> tuple[Fraction, ...]:
-    """`scale` with one entry for each of `channels`."""
-    return scale if len(scale) == channels else scale * channels

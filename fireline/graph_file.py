@@ -15,8 +15,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from fireline.errors import FirelineError
-from fireline.files import write_whole
-from fireline.graph import Graph, Node
+from fireline.nodes import Node
 
 FORMAT = "fireline-graph"
 VERSION = 1
@@ -24,24 +23,19 @@ MAX_BYTES = 1 << 30  # of a graph, unpacked
 _NODES: TypeAdapter[tuple[Node, ...]] = TypeAdapter(tuple[Node, ...])
 
 
-def dump(graph: Graph) -> bytes:
-    """The file's bytes; equal graphs give equal bytes."""
+def dump(name: str, nodes: tuple[Node, ...]) -> bytes:
+    """The bytes of the file of a graph; equal graphs give equal bytes."""
     arrays: list[npt.NDArray[np.int64]] = []
-    nodes = _NODES.dump_python(graph.nodes, mode="json", context=arrays)
-    text = json.dumps({"format": FORMAT, "version": VERSION, "name": graph.name, "nodes": nodes}, indent=1)
+    plain = _NODES.dump_python(nodes, mode="json", context=arrays)
+    text = json.dumps({"format": FORMAT, "version": VERSION, "name": name, "nodes": plain}, indent=1)
     entries = {f"array_{i}": _narrow(array) for i, array in enumerate(arrays)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, graph=np.frombuffer(text.encode(), dtype=np.uint8), **entries)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-def save(graph: Graph, path: str | PathLike[str]) -> None:
-    """Write `graph` to `path`, whole or not at all."""
-    write_whole(Path(path), dump(graph))
-
-
-def load(path: str | PathLike[str]) -> Graph:
-    """Read a graph; see `Graph.load`."""
+def load(path: str | PathLike[str]) -> tuple[str, tuple[Node, ...]]:
+    """Name and nodes of the graph in a file; errors as for `Graph.load`."""
     where = str(path)
     entries = _entries(Path(path))
     try:
@@ -54,7 +48,7 @@ def load(path: str | PathLike[str]) -> Graph:
     if header != (FORMAT, VERSION):
         raise FirelineError(f"this is {header}, Fireline reads {(FORMAT, VERSION)}", node=where)
     try:
-        return Graph(name, _NODES.validate_python(nodes, context=arrays))
+        return name, _NODES.validate_python(nodes, context=arrays)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,46 +12,25 @@ import numpy.typing as npt
 import onnx
 
 from fireline.errors import EngineError, FirelineError
-from fireline.fixed import is_power_of_two
-from fireline.graph import Graph, Node
+from fireline.graph import Graph
+from fireline.sim.engine import OFF_GRID, Engine, Images, Integers, Judged, decode, file_order
 from fireline.sim.integer import Simulator
 
-Integers = npt.NDArray[np.int64]
-Images = npt.NDArray[np.generic]
-
-Reals = npt.NDArray[np.float64]
-
-# Marks a real value that no integer of the tensor stands for: a mismatch whatever it is compared with.
-OFF_GRID = np.iinfo(np.int64).min
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One node of an engine, every array (N, C, H, W).
-
-    `expected` are the simulator's integers given what the engine itself has at the nodes before. Where it has another,
-    `tie` tells whether its own rounding may have made that of the file's exact value, and `distance` how far that value
-    is from the next step, in steps: not a number where there is no step or it is not known.
-    """
-
-    expected: Integers
-    tie: npt.NDArray[np.bool_]
-    distance: Reals
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A named way to compute the network.
-
-    `run` maps images (N, C, H, W) to the integers (N, C, H, W) of every node it can see, by node name. A slow engine is
-    a sample: it is shown one image in `every`, from the first on. An engine that computes in float32 has a `judge`: it
-    tells from images and the engine's integers by node name which of them its own rounding explains.
-    """
-
-    name: str
-    run: Callable[[Images], Mapping[str, Integers]]
-    every: int = 1
-    judge: Callable[[Images, Mapping[str, Integers]], Mapping[str, Judged]] | None = None
+__all__ = [
+    "OFF_GRID",
+    "Engine",
+    "Images",
+    "Integers",
+    "Judged",
+    "ap_types",
+    "csim",
+    "decode",
+    "qonnx_executor",
+    "real_valued",
+    "running",
+    "simulator",
+    "single",
+]
 
 
 def simulator(graph: Graph) -> Engine:
@@ -139,13 +117,6 @@ def single(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def file_order(graph: Graph, sides: Sequence[int]) -> tuple[int, int, int]:
-    """Where the axes of an image (C, H, W) go in a file that takes `sides`, by which it says that channels are last."""
-    channels, height, width = graph.input.output.shape
-    last = tuple(sides) == (height, width, channels) != (channels, height, width)
-    return (1, 2, 0) if last else (0, 1, 2)
-
-
 def real_valued(
     graph: Graph, name: str, model: Path, trace: Callable[[Images], Mapping[str, npt.NDArray[np.float32]]]
 ) -> Engine:
@@ -208,27 +179,3 @@ def ap_types() -> Path:
             "the ap_int headers come with hls4ml, which is not installed", hint="pip install hls4ml==1.3.0"
         )
     return Path(found.origin).parent / "templates" / "vivado" / "ap_types"
-
-
-def decode(node: Node, real: npt.NDArray[np.floating]) -> Integers:
-    """The integers `(N, C, H, W)` that real values of any shape `(N, ...)` stand for, `OFF_GRID` where none does.
-
-    A power-of-two scale divides exactly, so every value must be on the grid. Any other scale was rounded by the engine
-    itself: the nearest integer is meant, and a value far from every integer is off the grid.
-    """
-    shape = node.output.shape
-    if real.size != len(real) * int(np.prod(shape)):
-        raise FirelineError(f"an engine gave {real.shape[1:]} where the graph has {shape}", node=node.name)
-    scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
-    values = real.reshape(len(real), *shape)
-    if all(map(is_power_of_two, node.output.scale)):
-        steps = values * (1 / scale).astype(values.dtype)
-        nearest = np.rint(steps)
-        on_grid = steps - nearest == 0  # neither is infinity on the grid
-    else:
-        steps = values.astype(np.float64) / scale
-        nearest = np.rint(steps)
-        on_grid = np.abs(steps - nearest) <= 0.25
-    if on_grid.all():
-        return np.asarray(nearest.astype(np.int64) + node.output.zero_point)
-    return np.where(on_grid, nearest + node.output.zero_point, OFF_GRID).astype(np.int64)

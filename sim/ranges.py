@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fireline.check import add_range
 from fireline.fixed import IntType
 from fireline.graph import Add, Conv2d, GlobalAvgPool2d, Graph, Node, reachable_range
+from fireline.nodes import add_range
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from fireline.check import add_range
 from fireline.fixed import IntType, frozen_array
 from fireline.graph import (
     Add,
@@ -25,6 +24,7 @@ from fireline.graph import (
     reachable_range,
     window_count,
 )
+from fireline.nodes import add_range
 
 ONE = (Fraction(1),)
 

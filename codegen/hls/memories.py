@@ -12,9 +12,8 @@ from fireline.codegen.hls.names import identifier
 from fireline.codegen.hls.rule import Table
 from fireline.codegen.plan.cost.conv2d import line_memory, window_memory
 from fireline.codegen.plan.cost.fabric import fabric_of
-from fireline.codegen.plan.cost.memory import Storage
 from fireline.codegen.plan.cost.pools import largest_memory, sums_memory
-from fireline.codegen.plan.foldings import Plan
+from fireline.codegen.plan.foldings import Plan, Storage
 from fireline.graph import Conv2d, GlobalAvgPool2d, MaxPool2d
 
 # The tool's names for where a memory lies.

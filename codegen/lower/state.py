@@ -10,7 +10,6 @@ from math import inf
 
 import numpy as np
 
-from fireline.check import add_range, joined_scale
 from fireline.codegen.lower.names import node_name
 from fireline.codegen.lower.onnx_file import OnnxGraph
 from fireline.codegen.lower.values import (
@@ -41,6 +40,7 @@ from fireline.graph import (
     per_channel,
     reachable_range,
 )
+from fireline.nodes import add_range, joined_scale
 
 # An input of up to this many bits has a table rather than thresholds.
 TABLE_BITS = 8

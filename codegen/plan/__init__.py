@@ -4,7 +4,8 @@ In: a `Graph` and a `Device`. Out: a `Plan`. `choice` finds the best one by an i
 of time and `cost` of resources; `summary` puts a plan in figures.
 """
 
-from fireline.codegen.plan.choice import Freedom, plan_for
+from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.foldings import Folding, Plan
+from fireline.codegen.plan.options import Freedom
 
 __all__ = ["Folding", "Freedom", "Plan", "plan_for"]

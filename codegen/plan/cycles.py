@@ -6,7 +6,6 @@ from math import prod
 
 from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.geometry.line_buffer import fill_pixels
-from fireline.codegen.plan.cost.memory import ceil_div
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
 from fireline.graph import Conv2d, GlobalAvgPool2d, Graph, MaxPool2d, Node, Shape
 
@@ -35,7 +34,7 @@ def conv2d_cycles(node: Conv2d, source: Shape, folding: Folding) -> int:
     words = window_words(node, folding)
     folds = node.output.shape[0] // node.groups // folding.pe
     fill = fill_pixels(node, source) * tokens
-    load = max(ceil_div(node.stride[0] * source[2] * tokens, width), node.stride[0] * node.stride[1] * tokens)
+    load = max(-(-node.stride[0] * source[2] * tokens // width), node.stride[0] * node.stride[1] * tokens)
     given = words * node.groups
     pause = max(load - given, 0)  # of the line buffer behind every window
     multiply = given * folds

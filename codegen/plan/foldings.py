@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fireline.codegen.plan.cost.memory import Storage
 from fireline.codegen.plan.devices import Device
 from fireline.errors import FirelineError
 from fireline.graph import Conv2d, Graph, Node
 
 # What a stream holds when the plan says nothing: the default of an HLS stream.
 DEFAULT_DEPTH = 2
+
+# Where a memory lies: registers, look-up tables, block RAM or UltraRAM.
+Storage = Literal["registers", "lut", "bram", "uram"]
 
 Target = Literal["hls", "rtl"]
 

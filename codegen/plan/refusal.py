@@ -6,19 +6,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from fireline.codegen.plan.choice import (
-    Freedom,
-    Option,
-    choose,
-    least_overrun,
-    limits,
-    node_options,
-    shortest_interval,
-    weight_memories,
-)
 from fireline.codegen.plan.cost.fabric import fabric_of
-from fireline.codegen.plan.cost.memory import Resources, Storage
+from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.devices import Device, devices
+from fireline.codegen.plan.foldings import Storage
+from fireline.codegen.plan.options import Freedom, Option, limits, node_options, weight_memories
+from fireline.codegen.plan.program import choose, least_overrun, shortest_interval
 from fireline.errors import DoesNotFitError
 from fireline.fixed import IntType, frozen_array
 from fireline.graph import Conv2d, Graph, Node

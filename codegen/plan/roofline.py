@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fireline.codegen.geometry.axi import input_beat
-from fireline.codegen.plan.choice import budget
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.multipliers import adder_tree
 from fireline.codegen.plan.devices import Device
+from fireline.codegen.plan.options import budget
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph, macs, node_macs
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fireline.check import add_range
 from fireline.codegen.requantize.solve import (
     LIMIT,
     Integers,
@@ -25,6 +24,7 @@ from fireline.codegen.requantize.solve import (
 from fireline.codegen.requantize.staircase import Channel, Quantizer, Staircase, staircase
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
+from fireline.nodes import add_range
 
 SMALL = 1 << 10  # multipliers that are left as they are
 MAX_PAIRS = 1 << 18  # of operands, over all channels that differ

@@ -115,7 +115,7 @@ def plan(
 
     MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
     """
-    from fireline.codegen.plan.choice import Freedom
+    from fireline.codegen.plan.options import Freedom
     from fireline.errors import FirelineError
     from fireline.files import write_whole
     from fireline.sim.dataflow.planning import best_plan, figures_of

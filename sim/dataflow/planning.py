@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fireline.codegen.plan.choice import DEFAULT, Freedom, plan_for
+from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.foldings import Plan, Target
+from fireline.codegen.plan.options import DEFAULT, Freedom
 from fireline.codegen.plan.summary import Summary, summary
 from fireline.graph import Graph
 from fireline.sim.dataflow.depths import best_depths, timing_of

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 
 from fireline.fixed import is_power_of_two
 from fireline.graph import Graph, Node
-from fireline.sim.engines import OFF_GRID, Images, Integers, Judged, file_order
+from fireline.sim.engine import OFF_GRID, Images, Integers, Judged, file_order
 from fireline.sim.float32.bounded import Bounded, Reals, U
 from fireline.sim.float32.operations import operation
 from fireline.sim.float32.quantizers import NOWHERE, QUANTIZERS, quantizer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from fireline.codegen.plan.choice import budget
 from fireline.codegen.plan.foldings import Plan
+from fireline.codegen.plan.options import budget
 from fireline.codegen.plan.summary import Memory, Stage, Summary
 from fireline.graph import Conv2d, Graph, Node
 from fireline.sim.report.blocks import folding, operation

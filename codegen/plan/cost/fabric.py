@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fireline.codegen.plan.cost import ecp5, xilinx
-from fireline.codegen.plan.cost.memory import REGISTER_WORDS, Resources, Storage, ceil_div, ramb18, uram
+from fireline.codegen.plan.cost.memory import REGISTER_WORDS, Resources, ceil_div, ramb18, uram
 from fireline.codegen.plan.devices import Device
+from fireline.codegen.plan.foldings import Storage
 from fireline.fixed import IntType
 
 

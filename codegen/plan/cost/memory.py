@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
-
-Storage = Literal["registers", "lut", "bram", "uram"]
 
 # Depth and width of one RAMB18 (UG473, UG573) and of one EBR (FPGA-DS-02012); 512 x 36 is simple dual port, which a ROM
 # and a FIFO are.

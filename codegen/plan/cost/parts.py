@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fireline.codegen.plan.cost.fabric import Fabric
-from fireline.codegen.plan.cost.memory import Resources, Storage
+from fireline.codegen.plan.cost.memory import Resources
+from fireline.codegen.plan.foldings import Storage
 
 
 @dataclass(frozen=True)

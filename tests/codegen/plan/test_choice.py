@@ -7,18 +7,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fireline.codegen.plan.choice import (
-    Freedom,
-    budget,
-    choose,
-    limits,
-    node_options,
-    plan_for,
-    shortest_interval,
-)
+from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.cost.node import total
 from fireline.codegen.plan.cycles import cycles, initiation_interval, lanes
 from fireline.codegen.plan.devices import device
+from fireline.codegen.plan.options import Freedom, budget, limits, node_options
+from fireline.codegen.plan.program import choose, shortest_interval
 from fireline.errors import DoesNotFitError, FirelineError
 from tests.codegen.networks import cifar_e4, squeezenet1_1
 from tests.graphs import Builder, fire_network

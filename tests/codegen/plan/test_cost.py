@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from fireline.codegen.plan.choice import Freedom, budget, foldings, node_options, plan_for
+from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.cost.conv2d import rom_blocks, weight_rom
 from fireline.codegen.plan.cost.fabric import ECP5, XILINX
 from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources
@@ -16,6 +16,7 @@ from fireline.codegen.plan.cost.node import parts, resources, total
 from fireline.codegen.plan.cycles import cycles, lanes, node_cycles
 from fireline.codegen.plan.devices import device, devices
 from fireline.codegen.plan.foldings import Folding, Plan
+from fireline.codegen.plan.options import Freedom, budget, foldings, node_options
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, node_macs

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from fireline.codegen.design.kernels import Fifo
 from fireline.codegen.geometry.fires import is_pointwise
-from fireline.codegen.plan.choice import foldings, plan_for
+from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.cycles import conv2d_cycles, initiation_interval, window_words
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan, Target
+from fireline.codegen.plan.options import foldings
 from fireline.codegen.plan.skew import stream_depths
 from fireline.graph import Conv2d, Graph
 from fireline.sim.dataflow.depths import best_depths, fitted, minimum_depth, timing_of
