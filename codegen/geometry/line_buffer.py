@@ -10,19 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fireline.errors import FirelineError
 from fireline.fixed import IntArray
 from fireline.graph import Conv2d, Shape
 
 
 def fill_pixels(node: Conv2d, source: Shape) -> int:
-    """Pixels that come in before the first window goes out: all that it needs."""
-    _, height, width = source
+    """Pixels that come in before the first window goes out: all that it needs, none where it lies in the padding."""
+    return min(_ahead(node, source), source[1] * source[2])
+
+
+def _ahead(node: Conv2d, source: Shape) -> int:
+    """Pixels up to the last one of the first window, in an image as high as need be."""
+    width = source[2]
     top, left, _, _ = node.padding
     kh, kw = map(int, node.weight.shape[2:])
-    if top >= kh or left >= kw:
-        raise FirelineError(f"padding {node.padding} is as large as the kernel {kh}x{kw}", node=node.name)
-    return min((kh - 1 - top) * width + min(kw - left, width), height * width)
+    return max((kh - 1 - top) * width + min(kw - left, width), 0)
 
 
 def buffer_rows(node: Conv2d, source: Shape) -> int:
@@ -35,10 +37,8 @@ def buffer_rows(node: Conv2d, source: Shape) -> int:
     sh, sw = node.stride
     columns = node.output.shape[2]
     pace = max(-(-sh * width // columns), sh * sw)
-    kh, kw = map(int, node.weight.shape[2:])
-    ahead = (kh - 1 - top) * width + min(kw - left, width)
     span = max(
-        ahead + min((x + 1) * pace, sh * width) + top * width - max(x * sw - left, 0) for x in range(columns)
+        _ahead(node, source) + min((x + 1) * pace, sh * width) + top * width - max(x * sw - left, 0) for x in range(columns)
     )
     return -(-span // width)
 

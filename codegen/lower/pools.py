@@ -29,7 +29,9 @@ def maxpool(state: State, node: OnnxNode) -> None:
     place = window(node, x.shape, kernel_shape(node))
     output = replace(state.tensor(x), shape=(x.shape[0], *place.outputs))
     name = state.name(node.outputs[0], "maxpool")
-    made = MaxPool2d(name, node.outputs[0], (x.index,), output, place.kernel, place.stride, place.padding)
+    # The file's tensor has what is pending behind the integers: a function, a bias.
+    source = node.outputs[0] if x == state.at(x.index, x.private, x.layout) else None
+    made = MaxPool2d(name, source, (x.index,), output, place.kernel, place.stride, place.padding)
     pooled = state.append(made, state.read_once(node.outputs[0]), x.layout)
     state.values[node.outputs[0]] = replace(x, index=pooled.index, shape=pooled.shape, private=pooled.private)
 

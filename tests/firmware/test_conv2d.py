@@ -28,12 +28,27 @@ def convolutions(bits: int = 8) -> Graph:
     return b.graph("convolutions")
 
 
+def padded_beyond_the_kernel() -> Graph:
+    """As conv10 of the published SqueezeNet 1.0 has it, and worse: whole windows lie in the padding."""
+    b = Builder((4, 6, 5), seed=5)
+    x = b.conv(b.rescale(0), 6, (1, 1), (1, 1), (1, 1, 1, 1))
+    x = b.conv(x, 4, (1, 1), (2, 2), (1, 0, 1, 2))
+    x = b.conv(x, 4, (3, 2), (1, 1), (3, 4, 1, 2), groups=2)
+    b.conv(b.conv(x, 4, (2, 3), (1, 2), (0, 3, 4, 0)), 6, (2, 2), (3, 3), (5, 0, 2, 3))
+    return b.graph("padded")
+
+
 FOLDINGS = {"least": least, "most": most, "drawn1": drawn(1), "drawn2": drawn(2), "drawn3": drawn(3)}
 
 
 @pytest.mark.parametrize("choose", FOLDINGS.values(), ids=FOLDINGS)
 def test_every_shape_and_folding(choose: Choose, tmp_path: Path) -> None:
     assert_exact(convolutions(), choose, tmp_path)
+
+
+@pytest.mark.parametrize("choose", [least, most, drawn(1)])
+def test_padding_as_large_as_the_kernel(choose: Choose, tmp_path: Path) -> None:
+    assert_exact(padded_beyond_the_kernel(), choose, tmp_path, CHECKED)
 
 
 @pytest.mark.parametrize("bits", [2, 5])

@@ -21,7 +21,7 @@ from fireline.errors import FirelineError
 from fireline.graph import Graph
 from tests.codegen.networks import squeezenet1_1
 from tests.firmware.harness import assert_exact, drawn, least, plan
-from tests.graphs import Builder, fire_network, random_pixels
+from tests.graphs import fire_network, random_pixels
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -137,13 +137,6 @@ def test_force_replaces(tmp_path: Path) -> None:
     (tmp_path / "project" / "stale").touch()
     write_project(plan(fire_network(), least), tmp_path / "project", force=True)
     assert not (tmp_path / "project" / "stale").exists()
-
-
-def test_padding_as_large_as_the_kernel_is_refused(tmp_path: Path) -> None:
-    b = Builder((2, 4, 4), seed=1)
-    b.conv(0, 2, (3, 3), padding=(3, 0, 0, 0))
-    with pytest.raises(FirelineError, match="as large as the kernel"):
-        write_project(plan(b.graph(), least), tmp_path / "project")
 
 
 def hostile(name: str, nodes: list[str]) -> Graph:
