@@ -38,7 +38,8 @@ def buffer_rows(node: Conv2d, source: Shape) -> int:
     columns = node.output.shape[2]
     pace = max(-(-sh * width // columns), sh * sw)
     span = max(
-        _ahead(node, source) + min((x + 1) * pace, sh * width) + top * width - max(x * sw - left, 0) for x in range(columns)
+        _ahead(node, source) + min((x + 1) * pace, sh * width) + top * width - max(x * sw - left, 0)
+        for x in range(columns)
     )
     return -(-span // width)
 

@@ -166,7 +166,7 @@ def _common(graph: Graph, slack: Slack, index: int, folding: Folding, fabric: Fa
     therefore never needs more than its options say.
     """
     node = graph.nodes[index]
-    own = core_parts(graph, node, folding, fabric, chosen=False)
+    own = core_parts(graph, index, folding, fabric, chosen=False)
     pieces = [part.resources for part in own]
     for position, source in enumerate(node.inputs):
         bits = graph.nodes[source].output.type.bits

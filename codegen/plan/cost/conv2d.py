@@ -7,7 +7,7 @@ from fireline.codegen.geometry.line_buffer import buffer_rows
 from fireline.codegen.plan.cost.fabric import Fabric
 from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources, ceil_div
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
-from fireline.codegen.plan.cost.parts import Part, ram_part, table_part
+from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, Part, ram_part, stream_part, table_part
 from fireline.codegen.plan.cost.rule import rule_parts
 from fireline.codegen.plan.cycles import lanes, window_words
 from fireline.codegen.plan.foldings import Folding
@@ -55,6 +55,7 @@ def common_parts(graph: Graph, node: Conv2d, folding: Folding, fabric: Fabric) -
         # Padding is one LUT a bit, and so is the choice between banks.
         select = Resources(lut=terms * x_bits * (1 if banks == 1 else 2))
         result.append(Part("window control", WINDOW_CONTROL + select))
+        result.append(stream_part(INSIDE_DEPTH, terms * x_bits, fabric))
     depth, width = window_memory(node, source, folding)
     if depth:
         result.append(ram_part("window", depth, width, fabric))

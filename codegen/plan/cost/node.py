@@ -8,7 +8,7 @@ from math import ceil
 from fireline.codegen.plan.cost.conv2d import chosen_parts, common_parts
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.memory import Resources
-from fireline.codegen.plan.cost.parts import Part, stream_part, table_part
+from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, Part, stream_part, table_part
 from fireline.codegen.plan.cost.pools import average_parts, maxpool_parts
 from fireline.codegen.plan.cost.rule import rule_parts
 from fireline.codegen.plan.foldings import Folding, Plan
@@ -45,7 +45,7 @@ def parts(plan: Plan, index: int) -> list[Part]:
     """The pieces that node `index` is made of, the streams and width adapters in front of it included."""
     graph, node, folding = plan.graph, plan.graph.nodes[index], plan.foldings[index]
     fabric = fabric_of(plan.device)
-    result = core_parts(graph, node, folding, fabric)
+    result = core_parts(graph, index, folding, fabric)
     for position, source in enumerate(node.inputs):
         bits = graph.nodes[source].output.type.bits
         result.append(stream_part(plan.depth(index, position), folding.simd * bits, fabric))
@@ -72,11 +72,14 @@ def logic(counted: Resources, fabric: Fabric) -> Resources:
 
 
 def core_parts(
-    graph: Graph, node: Node, folding: Folding, fabric: Fabric, *, chosen: bool = True
+    graph: Graph, index: int, folding: Folding, fabric: Fabric, *, chosen: bool = True
 ) -> list[Part]:
     """The pieces of a node that depend on its own folding alone; `chosen` includes `chosen_parts` of a convolution."""
+    node = graph.nodes[index]
     own = chosen_parts(graph, node, folding, fabric) if chosen and isinstance(node, Conv2d) else []
     common = _common_parts(graph, node, folding, fabric)
+    if len(graph.users(index)) > 1:  # a stream in front of the fork
+        common.append(stream_part(INSIDE_DEPTH, folding.pe * node.output.type.bits, fabric))
     return [p if p.storage else replace(p, resources=logic(p.resources, fabric)) for p in common] + own
 
 

@@ -6,7 +6,7 @@ from math import ceil
 
 from fireline.codegen.plan.cost.fabric import Fabric
 from fireline.codegen.plan.cost.memory import Resources, ceil_div
-from fireline.codegen.plan.cost.parts import Part, ram_part
+from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, Part, ram_part, stream_part
 from fireline.codegen.plan.foldings import Folding
 from fireline.graph import GlobalAvgPool2d, MaxPool2d
 
@@ -28,7 +28,8 @@ def maxpool_parts(node: MaxPool2d, folding: Folding, fabric: Fabric) -> list[Par
     compare = Resources(lut=ceil(1.5 * bits) * pe, ff=bits * pe) * (along + down)
     pixel = ram_part("columns", *largest_memory(node, folding, folds), fabric)
     row = ram_part("rows", *largest_memory(node, folding, node.output.shape[2] * folds), fabric)
-    return [Part("compare", compare), *[row] * down, *[pixel] * along]
+    between = stream_part(INSIDE_DEPTH, pe * bits, fabric)
+    return [Part("compare", compare), *[row] * down, *[pixel] * along, between]
 
 
 def average_parts(node: GlobalAvgPool2d, folding: Folding, fabric: Fabric) -> list[Part]:

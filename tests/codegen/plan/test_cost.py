@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import islice
 
 import pytest
 
+<<<<<<< HEAD
 from fireline.codegen.plan.choice import plan_for
+=======
+from fireline.codegen.design.kernels import kernels
+from fireline.codegen.plan.choice import Freedom, budget, foldings, node_options, plan_for
+>>>>>>> d99d858 (Streams inside a node and in front of a fork are counted; plans of all presets keep their rate with any pipelines up to twice the modelled)
 from fireline.codegen.plan.cost.conv2d import rom_blocks, weight_rom
 from fireline.codegen.plan.cost.fabric import ECP5, XILINX
 from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
 from fireline.codegen.plan.cost.node import parts, resources, total
+from fireline.codegen.plan.cost.parts import INSIDE_DEPTH
 from fireline.codegen.plan.cycles import cycles, lanes, node_cycles
 from fireline.codegen.plan.devices import device, devices
+<<<<<<< HEAD
 from fireline.codegen.plan.foldings import Folding, Plan
 from fireline.codegen.plan.options import Freedom, budget, foldings, node_options
+=======
+from fireline.codegen.plan.foldings import Folding, Plan, Target
+>>>>>>> d99d858 (Streams inside a node and in front of a fork are counted; plans of all presets keep their rate with any pipelines up to twice the modelled)
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, node_macs
@@ -50,10 +61,10 @@ def test_cycles_of_a_convolution(folding: Folding, expected: int) -> None:
 
 def test_both_streams_at_a_width_adapter_cost_their_depth() -> None:
     plan = conv_plan(Folding(4, 2))  # the input gives 8 channels at once
-    wide, narrow = (part for part in parts(plan, 1) if part.name == "fifo")
+    _, wide, narrow = (part for part in parts(plan, 1) if part.name == "fifo")  # behind that of the windows
     assert (wide.depth, narrow.depth) == (2, 2)
     deeper = replace(plan, depths=((), (40,), (2,)), adapter_depths=((), (300,), (2,)))
-    streams = [part for part in parts(deeper, 1) if part.name == "fifo"]
+    streams = [part for part in parts(deeper, 1) if part.name == "fifo"][1:]
     assert sorted((part.depth, part.width) for part in streams) == [(40, 16), (300, 64)]
 
 
@@ -189,3 +200,12 @@ def test_an_ecp5_multiplies_in_18_bits_and_adds_in_logic() -> None:
     assert ECP5.packed_products(UINT8, INT8) == 1
     assert products(UINT4, INT4, Folding(4, 8, multiplier="lut"), ECP5).lut == 32 * 60
     assert ECP5.product_dsps(19, 8) == 2
+
+
+@pytest.mark.parametrize("target", ["hls", "rtl"])
+def test_streams_inside_a_node_or_a_fire_are_no_deeper_than_counted(target: Target) -> None:
+    plan = replace(plan_for(fire_network(), "xczu7ev"), target=target)
+    inside = re.compile(r".*\.(windows|rows|in)|fire._squeeze")
+    depths = {fifo.depth for fifo in kernels(plan).fifos if inside.fullmatch(fifo.name)}
+    assert len(depths) > 1
+    assert max(depths) <= INSIDE_DEPTH

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fireline.codegen.design.kernels import Fifo
+from fireline.codegen.design.latency import MARGIN
 from fireline.codegen.geometry.fires import is_pointwise
 from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.cycles import conv2d_cycles, initiation_interval, window_words
@@ -19,7 +20,9 @@ from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan, Target
 from fireline.codegen.plan.options import foldings
 from fireline.codegen.plan.skew import stream_depths
 from fireline.graph import Conv2d, Graph
-from fireline.sim.dataflow.depths import best_depths, fitted, minimum_depth, timing_of
+from fireline.model.presets import PRESETS
+from fireline.sim.dataflow.depths import FRAMES, best_depths, fitted, minimum_depth, timing_of
+from fireline.sim.dataflow.planning import best_plan
 from fireline.sim.dataflow.simulator import DeadlockError, run, simulate, trace
 from fireline.sim.dataflow.steps import READ, WRITE, Network, Process, line_buffer, mvu, network
 from tests.codegen.networks import cifar_e4, squeezenet1_1
@@ -120,6 +123,21 @@ def test_as_many_tokens_are_written_as_read(graph: Graph, seed: int) -> None:
 def test_the_closed_form_is_the_interval(seed: int) -> None:
     plan = fitted(random_plan(fire_network(size=15), seed))
     assert simulate(plan, 4).interval == pytest.approx(initiation_interval(plan), rel=0.02)
+
+
+@pytest.mark.parametrize("target", ["hls", "rtl"])
+@pytest.mark.parametrize("seed", range(6))
+def test_shorter_and_longer_pipelines_keep_the_rate(target: Target, seed: int) -> None:
+    keeps_its_rate(fitted(replace(random_plan(fire_network(size=15), seed), target=target)))
+
+
+def keeps_its_rate(plan: Plan, draws: int = 3) -> None:
+    """With latencies from none to `MARGIN` times the modelled ones, all at an end of that or each its own."""
+    design, margin = network(plan), MARGIN[plan.target]
+    for seed in range(2 + draws):
+        random = np.random.default_rng(seed) if seed > 1 else None
+        timing = run(with_latencies(design, margin if seed else 0, random), FRAMES)
+        assert timing.interval == pytest.approx(initiation_interval(plan), rel=0.01), seed
 
 
 @settings(max_examples=200, deadline=None)
@@ -229,6 +247,12 @@ def test_full_size_plans_keep_their_rate_with_fitted_streams(graph: Graph, part:
     plan = plan_for(graph, part)
     timing = simulate(fitted(plan), 2)
     assert timing.interval == pytest.approx(initiation_interval(plan), rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRESETS)
+def test_plans_of_all_presets_keep_their_rate_with_any_pipelines(name: str) -> None:
+    keeps_its_rate(best_plan(network_of(name, 4), "xcu250"), draws=1)
 
 
 def test_a_plan_too_slow_to_simulate_keeps_its_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
