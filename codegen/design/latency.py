@@ -27,13 +27,14 @@ from fireline.codegen.plan.cost.fabric import fabric_of
 from fireline.codegen.plan.cost.memory import ceil_div
 from fireline.codegen.plan.cycles import window_words
 from fireline.codegen.plan.foldings import Plan, Target
-from fireline.graph import Lookup, Requantize, Rule, Thresholds
+from fireline.graph import Add, Lookup, Requantize, Rescale, Rule, Thresholds
 
 # Times the modelled latencies that the streams of a plan are deep enough for.
 MARGIN: dict[Target, int] = {"hls": 2, "rtl": 1}
 
-# More cycles through a stream in block RAM of RTL than through one in LUTs: address and output registers.
-BLOCK_RAM_FIFO = 2
+# More cycles through a stream in block RAM of RTL than through one in LUTs: the memory's output, a register behind it,
+# and the queue in front of the reader.
+BLOCK_RAM_FIFO = 3
 
 
 def process_latency(operation: Operation, target: Target) -> int:
@@ -90,18 +91,37 @@ def _hls_rule(rule: Rule | None) -> int:
 
 
 def _rtl(operation: Operation) -> int:
-    """The registers between input and output of a module of firmware/rtl."""
+    """LATENCY in the header of the module of firmware/rtl."""
     match operation:
-        case Mvu(_, folding):  # read 2, products 1, tree, sum and rule 4
-            return 7 + _levels(folding.simd * folding.rows)
+        case Mvu(node, folding):  # ROM 3, products 1, two levels of adders a cycle, accumulator 1, rule
+            tree = ceil_div(_levels(folding.simd * folding.rows), 2)
+            return 5 + tree + _rtl_rule(node.requantize)
+        case Elementwise(node):
+            match node:
+                case Add():
+                    return 2 + _rtl_rule(node.requantize)
+                case Rescale():
+                    return _rtl_rule(node.requantize)
+                case Lookup():
+                    return 2
         case LineBuffer():
-            return 5
-        case RunningMax():
-            return 2
-        case Average() | Elementwise():
-            return 1
-        case Fork() | Widen() | Narrow() | Join() | Pixels() | Results():  # no registers of their own
+            return 4
+        case RunningMax() | Average():
+            return 3
+        case Fork() | Widen() | Narrow() | Join() | Pixels() | Results():  # wires
             return 0
+
+
+def _rtl_rule(rule: Rule | None) -> int:
+    """LATENCY of fl_requantize: a scale without product and tables, any other scale, thresholds."""
+    match rule:
+        case Requantize():
+            plain = all(len(set(values.tolist())) == 1 for values in (rule.mult, rule.add, rule.shift))
+            return 3 if plain and rule.mult[0] == 1 else 6
+        case Thresholds():
+            return 4 + ceil_div(_levels(rule.steps.shape[1]), 2)
+        case None:
+            return 3
 
 
 def _levels(terms: int) -> int:

@@ -8,12 +8,8 @@ from itertools import islice
 
 import pytest
 
-<<<<<<< HEAD
-from fireline.codegen.plan.choice import plan_for
-=======
 from fireline.codegen.design.kernels import kernels
-from fireline.codegen.plan.choice import Freedom, budget, foldings, node_options, plan_for
->>>>>>> d99d858 (Streams inside a node and in front of a fork are counted; plans of all presets keep their rate with any pipelines up to twice the modelled)
+from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.cost.conv2d import rom_blocks, weight_rom
 from fireline.codegen.plan.cost.fabric import ECP5, XILINX
 from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources
@@ -22,12 +18,8 @@ from fireline.codegen.plan.cost.node import parts, resources, total
 from fireline.codegen.plan.cost.parts import INSIDE_DEPTH
 from fireline.codegen.plan.cycles import cycles, lanes, node_cycles
 from fireline.codegen.plan.devices import device, devices
-<<<<<<< HEAD
-from fireline.codegen.plan.foldings import Folding, Plan
-from fireline.codegen.plan.options import Freedom, budget, foldings, node_options
-=======
 from fireline.codegen.plan.foldings import Folding, Plan, Target
->>>>>>> d99d858 (Streams inside a node and in front of a fork are counted; plans of all presets keep their rate with any pipelines up to twice the modelled)
+from fireline.codegen.plan.options import Freedom, budget, foldings, node_options
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, node_macs
