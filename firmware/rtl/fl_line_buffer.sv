@@ -83,9 +83,9 @@ module fl_line_buffer #(
 
   always_ff @(posedge clk) begin
     if (rst | (step & is_image_end)) begin
-      is_filling <= 1'b1;
-      is_taking  <= 1'b1;
-      is_giving  <= 1'b0;
+      is_filling <= FILL > 0;  // none where the first window is all padding
+      is_taking  <= FILL > 0 || FIRST_DUE > 0;
+      is_giving  <= FILL == 0;
       fill       <= '0;
       i          <= '0;
       x          <= '0;

@@ -1,7 +1,7 @@
 // Weights: `row` follows its `address` by three cycles: the memory's own register, one behind every bank, as the wires
 // from a block RAM are long, and one behind the multiplexer of the banks.
 //
-// A bank is as deep as one block RAM, BANK_ROWS; the rows of bank 0 are in the file FILE_000.hex and so on.
+// A bank is as deep as one block RAM, BANK_ROWS, a power of two; the rows of bank 0 are in the file FILE_000.hex and so on.
 // With LOADED = 1 the memory has no initial content but takes it from a stream of 64-bit words, the low bits of row 0
 // first, each row in whole words; `ready` rises when it has all of them.
 module fl_rom #(

@@ -43,11 +43,11 @@ module fl_running_max #(
   logic [SLOTS-1:0] will_be_open, will_open, will_end;
   for (genvar slot = 0; slot < SLOTS; slot++) begin : g_next
     localparam int START = slot * STRIDE;
-    wire [COUNT-1:0] place = phase + 1'b1 > COUNT'(START) ? phase - COUNT'(START) : phase + COUNT'(PERIOD - START);
+    wire [COUNT-1:0] place = phase >= COUNT'(START) ? phase - COUNT'(START) : phase + COUNT'(PERIOD - START);
     wire [COUNT-1:0] left = COUNT'(KERNEL - 1) - place;  // positions that the window still has
     wire is_end = position == COUNT'(LENGTH - 1) ? left <= COUNT'(EARLY)
                 : position < COUNT'(LENGTH - 1) ? left == '0 : left == COUNT'(EARLY);
-    assign will_be_open[slot] = (position + COUNT'(BEFORE + 1) > COUNT'(START)) & (place < COUNT'(KERNEL));
+    assign will_be_open[slot] = (position + COUNT'(BEFORE) >= COUNT'(START)) & (place < COUNT'(KERNEL));
     assign will_open[slot] = (place == '0) | (position == '0);
     assign will_end[slot] = will_be_open[slot] & is_end;
   end
