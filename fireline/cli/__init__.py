@@ -41,6 +41,7 @@ COMMANDS = {
     "plan": "hardware",
     "generate": "hardware",
     "csim": "hardware",
+    "lint": "lint",
     "synth": "gates",
     "pnr": "gates",
     "verify": "check",
