@@ -5,8 +5,8 @@ python examples/sweep_bits.py [EPOCHS]
 Accuracy is the firmware's: the simulator computes its integers. Quantization is calibration alone.
 """
 
+import argparse
 import shutil
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,11 @@ BITS = ("w8a8", "w6a6", "w4a4", "w4a4,conv1=w8a8", "w3a3")
 
 
 def main() -> None:
-    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("epochs", nargs="?", type=int, default=5, help="of float training [default: 5]")
+    epochs = parser.parse_args().epochs
     test = load("digits", "test")
     pixels = test.read()
     with tempfile.TemporaryDirectory() as name:

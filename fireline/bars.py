@@ -15,6 +15,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from fireline.progress import hidden
+
 
 class Rate(ProgressColumn):
     """How much is done a second."""
@@ -30,4 +32,4 @@ def bars(*, transient: bool) -> Progress:
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate()
     times = TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}")
-    return Progress(*columns, *times, console=Console(stderr=True), transient=transient)
+    return Progress(*columns, *times, console=Console(stderr=True), transient=transient, disable=hidden.get())

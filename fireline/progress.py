@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -11,6 +12,9 @@ Advance = Callable[[int], None]
 Show = Callable[[str, int], AbstractContextManager[Advance]]
 
 _shows: list[Show] = []
+
+# Whether bars that draw themselves, as training's do, stay away.
+hidden: ContextVar[bool] = ContextVar("hidden", default=False)
 
 
 def progress(what: str, total: int) -> AbstractContextManager[Advance]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fireline.codegen.plan.cost.fabric import fabric_of
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.cost.node import parts, resources, total
 from fireline.codegen.plan.cost.parts import Part
@@ -95,6 +96,7 @@ class Summary:
     used: Usage
     available: Usage
     stages: tuple[Stage, ...]
+    shell: Usage  # around the network, of what is used
 
     @property
     def block(self) -> str:
@@ -122,6 +124,7 @@ def summary(plan: Plan, simulated: tuple[int, int] | None = None) -> Summary:
         used=_usage(total(plan), part),
         available=Usage(part.lut, part.ff, part.dsp, part.bram36, part.ebr, part.uram),
         stages=stages,
+        shell=_usage(fabric_of(part).shell, part),
     )
 
 

@@ -12,7 +12,7 @@ import click
 
 from fireline.cli.output import progress_bar
 from fireline.errors import FirelineError
-from fireline.progress import shown
+from fireline.progress import hidden, shown
 
 # What a system refuses, and the way out.
 SYSTEM_ERRORS = {
@@ -102,6 +102,7 @@ def fireline(ctx: click.Context, quiet: bool, verbose: bool, config: str | None)
     Fireline itself, 130 interrupted.
     """
     ctx.obj = verbose - quiet
+    hidden.set(quiet)
     ctx.default_map = read_config(config) if config else None
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fireline.sim.engines import Engine, Images, Integers
     from fireline.sim.verify import Skipped, Verification
 
+PIXEL_MAX = 255  # of a data set's images
 BATCH = 8  # images that are in memory at once
 DEFAULT = ("brevitas", "qonnx", "csim")  # those of them that the model has
 WITNESSES = (*DEFAULT, "csim-checked", "csim-ap-int", "hls4ml")
@@ -87,6 +88,8 @@ class Evaluation:
 
 def read_source(graph: Graph, inputs: Path | None, data: str | None, limit: int | None) -> Source:
     """Images from a .npy file or a data set, no more than `limit`."""
+    import numpy as np
+
     from fireline.model.data import load
     from fireline.sim.verify import load_images
 
@@ -94,7 +97,16 @@ def read_source(graph: Graph, inputs: Path | None, data: str | None, limit: int 
         raise FirelineError("name the images with --inputs FILE.npy or with --data DATA")
     if inputs is not None:
         return Source(images=load_images(str(inputs))[:limit])
-    images = load(str(data), "test", graph.input.output.shape)
+    entry = graph.input.output
+    ends = entry.real(np.array([[[entry.type.min]], [[entry.type.max]]]))
+    if set(entry.scale) != {1} or ends.min() > 0 or ends.max() < PIXEL_MAX:
+        raise FirelineError(
+            f"--data gives pixels from 0 to {PIXEL_MAX}, this network takes {ends.min():.4g} to {ends.max():.4g} "
+            f"in steps of {float(entry.scale[0]):.4g}",
+            node=graph.name,
+            hint="prepare the images as for its training and name them with --inputs FILE.npy",
+        )
+    images = load(str(data), "test", entry.shape)
     return Source(data=images.subset(limit) if limit else images)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fireline.cli.output import print_table, say, step
+from fireline.cli.output import complete, device_names, print_table, say, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,11 @@ def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--clock", "clock_mhz", type=float, help="Clock in MHz.  [default: the part's usual one]"
         ),
         click.option(
-            "--device", default="xc7z020", show_default=True, help="FPGA part; see `fireline devices`."
+            "--device",
+            default="xc7z020",
+            show_default=True,
+            shell_complete=complete(device_names),
+            help="FPGA part; see `fireline devices`.",
         ),
     ):
         command = option(command)
@@ -120,6 +124,11 @@ def plan(
     from fireline.files import write_whole
     from fireline.sim.dataflow.planning import best_plan, figures_of
 
+    for picture in (plot, timeline):
+        if picture and picture.suffix.lower() != ".svg":
+            raise FirelineError(
+                "a plan is drawn as SVG", node=str(picture), hint="name a file that ends in .svg"
+            )
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
     made = best_plan(graph, device, clock_mhz, target_fps, freedom)
     result = figures_of(made)
@@ -153,7 +162,8 @@ def as_json_object(summary: Summary) -> dict[str, Any]:
 
 
 def print_plan(summary: Summary) -> None:
-    """The stages and the totals of a plan as tables."""
+    """The stages, the shell around them, and the totals of a plan as tables."""
+    shell = summary.shell
     print_table(
         [
             "stage",
@@ -176,7 +186,8 @@ def print_plan(summary: Summary) -> None:
                 f"{stage.utilisation:.0%}" if stage.lanes else "",
             )
             for stage in summary.stages
-        ],
+        ]
+        + [("shell", *[""] * 4, shell.dsp, shell.lut, shell.ff, f"{shell.blocks:g}", "")],
     )
     say(
         f"{summary.device} at {summary.clock_mhz:g} MHz: {summary.frames_per_second:,.0f} frames/s, "

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from fireline.cli.output import say, step
+from fireline.cli.output import complete, preset_names, recipe_names, say, step
 
-PRESET = click.argument("preset")
+PRESET = click.argument("preset", shell_complete=complete(preset_names))
 RUN = click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/PRESET]")
 
 
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=complete(recipe_names))
 @click.option("--data", help="Another data set: digits, a CIFAR binary folder or an ImageFolder tree.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Of every phase, in place of the recipe's.")
 @click.option(

@@ -29,6 +29,36 @@ def say(text: object) -> None:
         click.echo(text)
 
 
+def complete(names: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
+    """What a shell offers for an option or an argument: those of `names` that begin as typed."""
+
+    def offered(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return offered
+
+
+def device_names() -> list[str]:
+    """The parts of the device table."""
+    from fireline.codegen.plan.devices import devices
+
+    return list(devices())
+
+
+def preset_names() -> list[str]:
+    """The presets that can be quantized, and the baselines."""
+    from fireline.model.presets import NAMES
+
+    return list(NAMES)
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with Fireline, and the presets, which are recipes too."""
+    from fireline.model.recipe import shipped
+
+    return [*shipped(), *preset_names()]
+
+
 def warn(text: object) -> None:
     """Print a warning on standard error, quiet or not."""
     click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)

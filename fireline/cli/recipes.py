@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fireline.cli.output import print_table
+from fireline.cli.output import complete, print_table, recipe_names
 from fireline.errors import FirelineError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete(recipe_names))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def recipes(name: str | None, as_json: bool) -> None:
     """List the recipes that come with Fireline, or print the one called NAME to start a file of your own from."""
