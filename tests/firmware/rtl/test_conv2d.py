@@ -103,6 +103,7 @@ def test_line_buffers(tmp_path: Path) -> None:
         ((1, 7, 4), (5, 1), (1, 1), (2, 0, 2, 0), 1, 1, 5),
         ((2, 4, 8), (1, 5), (1, 3), (0, 2, 0, 2), 1, 2, 1),
         ((1, 9, 9), (7, 7), (2, 2), (3, 3, 3, 3), 1, 1, 7),
+        ((1, 3, 4), (2, 2), (1, 1), (2, 3, 2, 2), 1, 1, 1),
     ):
         node = _conv2d(random, shape, groups, kernel, stride, padding, groups)
         depth = int(random.integers(2, 9))
