@@ -11,13 +11,14 @@ import numpy as np
 from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
 from fireline.codegen.lower.state import State, shared
 from fireline.codegen.lower.values import Activation, Layout, QuantizedConstant, broadcast, fraction
-from fireline.codegen.lower.windows import Window, window
+from fireline.codegen.lower.windows import MAX_SIDE, Window, dilation, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, common_scale, frozen_array
 from fireline.graph import Conv2d, Tensor, reachable_range
 
 # A bias beyond this many units of the accumulator stays a real number for the quantizer.
 MAX_BIAS = 1 << 40
+MAX_DILATED = 1 << 28  # weights of a kernel with its zeros
 
 
 def conv(state: State, node: OnnxNode) -> None:
@@ -30,6 +31,7 @@ def conv(state: State, node: OnnxNode) -> None:
         weight, layout = weight.transposed((0, 3, 1, 2)), "hwc"
     x = state.activation(node.inputs[0])
     expect_layout(x, layout)
+    weight = _dilated(weight, dilation(node))
     kernel = (int(weight.integers.shape[2]), int(weight.integers.shape[3]))
     convolve(
         state,
@@ -37,7 +39,25 @@ def conv(state: State, node: OnnxNode) -> None:
         x,
         weight,
         _bias(state, node.input(2), len(weight.integers)),
-        window(node, x.shape, kernel),
+        window(node, x.shape, kernel, dilated=True),
+    )
+
+
+def _dilated(weight: QuantizedConstant, apart: tuple[int, int]) -> QuantizedConstant:
+    """The kernel with zeros between its weights, which is what a dilated convolution computes with."""
+    if apart == (1, 1):
+        return weight
+    outputs, depth, height, width = weight.integers.shape
+    sides = ((height - 1) * apart[0] + 1, (width - 1) * apart[1] + 1)
+    if outputs * depth * sides[0] * sides[1] > MAX_DILATED or max(sides) > MAX_SIDE:
+        raise FirelineError(
+            f"dilation {list(apart)} makes a kernel of {sides[0]}x{sides[1]}", hint="dilate less"
+        )
+    wide = np.zeros((outputs, depth, *sides), dtype=np.int64)
+    wide[:, :, :: apart[0], :: apart[1]] = weight.integers
+    rows = np.array(weight.rows(), dtype=object).reshape(-1, 1, 1, 1)
+    return replace(
+        weight, integers=wide, scale=rows, type=IntType.holding(min(0, weight.type.min), weight.type.max)
     )
 
 
@@ -147,6 +167,52 @@ def convolve(
     )
     result = state.append(made, state.read_once(node.outputs[0]), layout or value.layout)
     state.values[node.outputs[0]] = result if whole else replace(result, offset=offset)
+
+
+def negated(state: State, x: Activation) -> Activation:
+    """`x` with scales of zero or above: the integers of channels with negative ones change their sign.
+
+    A convolution whose sums nobody else reads has negative weights there; else a depthwise convolution with 1 and -1
+    changes the signs.
+    """
+    signs = np.array([-1 if s < 0 else 1 for s in x.scale], dtype=np.int64)
+    made = state.nodes[x.index]
+    scale = tuple(map(abs, x.scale))
+    if isinstance(made, Conv2d) and made.requantize is None and x.private:
+        weight = frozen_array(made.weight * signs[:, None, None, None])
+        bias = frozen_array(made.bias * signs)
+        held = IntType.holding(int(weight.min()), int(weight.max()))
+        source = state.nodes[made.inputs[0]].output.type
+        accumulator = IntType.holding(*reachable_range(weight, bias, source))
+        state.nodes[x.index] = replace(
+            made,
+            source=None,
+            weight=weight,
+            weight_type=held,
+            bias=bias,
+            accumulator=accumulator,
+            output=replace(made.output, type=accumulator),
+        )
+        return replace(x, scale=scale)
+    tensor = state.tensor(x)
+    weight = frozen_array(signs[:, None, None, None])
+    bias = frozen_array(np.zeros(len(signs), dtype=np.int64))
+    accumulator = IntType.holding(*reachable_range(weight, bias, tensor.type))
+    node = Conv2d(
+        state.name(made.name, "negated"),
+        None,
+        (x.index,),
+        Tensor(x.shape, accumulator, tensor.scale),
+        weight,
+        IntType(2, True),
+        bias,
+        (1, 1),
+        (0, 0, 0, 0),
+        len(signs),
+        accumulator,
+        None,
+    )
+    return replace(x, index=state.append(node, x.private, x.layout).index, scale=scale)
 
 
 def _with_input_scales(

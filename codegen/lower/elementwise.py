@@ -130,11 +130,11 @@ def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
     first, second = node.inputs[:2]
     a, b = (state.value(name) for name in (first, second))
     if isinstance(b, Constant | QuantizedConstant):
-        x = state.activation(first)
+        x = _operand(state, first)
         terms = channel_constants(b, x, second)
         _map(state, node, x, (ONE,) * x.shape[0], tuple(sign * t for t in terms))
     elif isinstance(a, Constant | QuantizedConstant):
-        x = state.activation(second)
+        x = _operand(state, second)
         _map(state, node, x, (sign,) * x.shape[0], channel_constants(a, x, first))
     elif sign == 1:
         x, y = (state.activation(name) for name in (first, second))
@@ -144,18 +144,40 @@ def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
 
 
 def mul(state: State, node: OnnxNode) -> None:
-    """ONNX `Mul` by a constant."""
+    """ONNX `Mul` by a constant, also of a quantized constant, whose scale it becomes part of."""
     first, second = node.inputs[:2]
     if not isinstance(state.value(second), Constant | QuantizedConstant):
         first, second = second, first
-    x = state.activation(first)
-    factors = channel_constants(_numbers(state, second, "the factor"), x, second)
+    held = state.value(first)
+    if isinstance(held, Constant):
+        first, second, held = second, first, state.value(second)
+    factor = _numbers(state, second, "the factor")
+    if isinstance(held, QuantizedConstant) and isinstance(factor, Constant):
+        state.values[node.outputs[0]] = _scaled(held, factor.array, second)
+        return
+    x = _operand(state, first)
+    factors = channel_constants(factor, x, second)
     _map(state, node, x, factors, (ZERO,) * x.shape[0])
+
+
+def _scaled(held: QuantizedConstant, factor: npt.NDArray[Any], name: str) -> QuantizedConstant:
+    """A quantized constant times positive numbers: its integers stay."""
+    if (
+        not (factor > 0).all()
+        or np.broadcast_shapes(factor.shape, held.integers.shape) != held.integers.shape
+    ):
+        raise FirelineError(
+            f"a quantized constant of shape {held.integers.shape} is multiplied by {name!r}, "
+            f"which has shape {factor.shape} and {factor.min()} as its lowest",
+            hint="multiply before quantizing",
+        )
+    exact = np.vectorize(lambda v: fraction(v, "a factor", name), otypes=[object])(factor)
+    return replace(held, scale=np.asarray(held.scale * exact, dtype=object))
 
 
 def div(state: State, node: OnnxNode) -> None:
     """ONNX `Div` by a constant."""
-    x = state.activation(node.inputs[0])
+    x = _operand(state, node.inputs[0])
     divisor = channel_constants(_numbers(state, node.inputs[1], "the divisor"), x, node.inputs[1])
     if 0 in divisor:
         raise FirelineError("division by zero")
@@ -164,7 +186,7 @@ def div(state: State, node: OnnxNode) -> None:
 
 def neg(state: State, node: OnnxNode) -> None:
     """ONNX `Neg`."""
-    x = state.activation(node.inputs[0])
+    x = _operand(state, node.inputs[0])
     _map(state, node, x, (-ONE,) * x.shape[0], (ZERO,) * x.shape[0])
 
 
@@ -172,7 +194,7 @@ def batch_normalization(state: State, node: OnnxNode) -> None:
     """ONNX `BatchNormalization` in inference: a factor and an offset for each channel."""
     if node.integer("training_mode", 0) or any(node.outputs[1:]):
         raise FirelineError("it is in training mode", hint="export the network in eval mode")
-    x = state.activation(node.inputs[0])
+    x = _operand(state, node.inputs[0])
     if x.layout == "hwc" and node.domain != CHANNELS_LAST:
         raise FirelineError(
             "its second axis is not the channels: the tensor is channels last", hint="transpose it back first"
@@ -201,11 +223,26 @@ def _reals(state: State, name: str, what: str) -> npt.NDArray[Any]:
     return value.array if isinstance(value, Constant) else np.asarray(value.integers * value.scale)
 
 
+def _operand(state: State, tensor: str) -> Activation | Pieces:
+    """The activation behind `tensor`, or the parts of a concatenation that no quantizer has joined yet."""
+    value = state.value(tensor)
+    return value if isinstance(value, Pieces) else state.activation(tensor)
+
+
 def _map(
-    state: State, node: OnnxNode, x: Activation, factor: tuple[Fraction, ...], shift: tuple[Fraction, ...]
+    state: State,
+    node: OnnxNode,
+    x: Activation | Pieces,
+    factor: tuple[Fraction, ...],
+    shift: tuple[Fraction, ...],
 ) -> None:
-    private = x.private and state.read_once(node.outputs[0])
-    state.values[node.outputs[0]] = replace(x.mapped(factor, shift), private=private)
+    """`x * factor[c] + shift[c]`; every part of a concatenation has its own channels of them."""
+    alone, start, made = state.read_once(node.outputs[0]), 0, []
+    for part in x.parts if isinstance(x, Pieces) else (x,):
+        own = slice(start, start + part.shape[0])
+        made.append(replace(part.mapped(factor[own], shift[own]), private=part.private and alone))
+        start = own.stop
+    state.values[node.outputs[0]] = Pieces(tuple(made)) if isinstance(x, Pieces) else made[0]
 
 
 def _numbers(state: State, name: str, what: str) -> Constant | QuantizedConstant:
@@ -213,7 +250,9 @@ def _numbers(state: State, name: str, what: str) -> Constant | QuantizedConstant
     return value if isinstance(value, QuantizedConstant) else state.constant(name, what)
 
 
-def channel_constants(value: Constant | QuantizedConstant, x: Activation, name: str) -> tuple[Fraction, ...]:
+def channel_constants(
+    value: Constant | QuantizedConstant, x: Activation | Pieces, name: str
+) -> tuple[Fraction, ...]:
     """A constant that is one number, or one for each channel of `x` where the file's layout has the channels."""
     # numpy makes plain numbers of products without axes.
     array = value.array if isinstance(value, Constant) else np.asarray(value.integers * value.scale)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+import numpy as np
+
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Constant, Layout, Pieces, QuantizedConstant
+from fireline.codegen.lower.values import Activation, Constant, Layout, Pieces, QuantizedConstant, Raw
 from fireline.errors import FirelineError
 
 # The permutations that move the channels, and the layouts they join.
@@ -36,6 +38,8 @@ def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
         value = moved(value)
     elif isinstance(value, Pieces):
         value = Pieces(tuple(map(moved, value.parts)))
+    elif isinstance(value, Raw) and layout:
+        value = Raw(layout)
     state.values[node.outputs[0]] = value
 
 
@@ -52,12 +56,16 @@ def flatten(state: State, node: OnnxNode) -> None:
 def reshape(state: State, node: OnnxNode) -> None:
     """ONNX `Reshape` to (N, C * H * W), or to the shape that is there."""
     shape = tuple(int(side) for side in state.constant(node.inputs[1], "the shape").array.ravel().tolist())
-    x = state.activation(node.inputs[0])
-    channels, height, width = x.shape
-    here = {"chw": (channels, height, width), "hwc": (height, width, channels)}.get(x.layout)
+    value = state.value(node.inputs[0])
+    if isinstance(value, Raw):
+        layout, (channels, height, width) = value.layout, state.input_shape
+    else:
+        x = state.activation(node.inputs[0])
+        layout, (channels, height, width) = x.layout, x.shape
+    here = {"chw": (channels, height, width), "hwc": (height, width, channels)}.get(layout)
     values = channels * height * width
     if len(shape) == 2 and shape[1] in (-1, values):
-        _relaid(state, node, _FLAT.get(x.layout, x.layout))
+        _relaid(state, node, _FLAT.get(layout, layout))
     elif len(shape) == 4 and shape[1:] == here:
         same(state, node)
     elif len(shape) == 4 and here is None and shape[1:] == (values, 1, 1) and height * width == 1:
@@ -79,7 +87,11 @@ def transpose(state: State, node: OnnxNode) -> None:
         )
         state.values[node.outputs[0]] = turned
         return
-    parts = value.parts if isinstance(value, Pieces) else (state.activation(node.inputs[0]),)
+    parts: tuple[Activation | Raw, ...]
+    if isinstance(value, Raw):
+        parts = (value,)
+    else:
+        parts = value.parts if isinstance(value, Pieces) else (state.activation(node.inputs[0]),)
     before, after = _TRANSPOSITIONS.get(order, (None, None))
     if after is None or {part.layout for part in parts} != {before}:
         raise FirelineError(
@@ -87,6 +99,18 @@ def transpose(state: State, node: OnnxNode) -> None:
             hint="between channels first and channels last only",
         )
     _relaid(state, node, after)
+
+
+def shape(state: State, node: OnnxNode) -> None:
+    """ONNX `Shape` of one image's activation."""
+    x = state.activation(node.inputs[0])
+    channels, height, width = x.shape
+    sides = {"chw": (channels, height, width), "hwc": (height, width, channels)}.get(
+        x.layout, (prod(x.shape),)
+    )
+    whole = (1, *sides)
+    start, end = node.integer("start", 0), node.integer("end", len(whole))
+    state.values[node.outputs[0]] = Constant(np.array(whole[start:end], dtype=np.int64))
 
 
 def concat(state: State, node: OnnxNode) -> None:

@@ -8,9 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from fireline.codegen.lower.folding import fold, foldable
 from fireline.codegen.lower.names import identifier
 from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
 from fireline.codegen.lower.operations import OPERATIONS
+from fireline.codegen.lower.quantizers import input_layout
 from fireline.codegen.lower.state import State, same_order
 from fireline.codegen.lower.values import Activation, Constant, Pieces
 from fireline.codegen.requantize.solve import Proof
@@ -46,7 +48,7 @@ def lower_proved(path: str | PathLike[str], name: str | None = None) -> Lowered:
     """As `lower`, with the proofs."""
     onnx = read(Path(path))
     _refuse_unsupported(onnx)
-    state = State.of(onnx)
+    state = State.of(onnx, input_layout(onnx))
     for node in onnx.nodes:
         try:
             _lower_node(state, node)
@@ -63,6 +65,12 @@ def _lower_node(state: State, node: OnnxNode) -> None:
     if node.op == "Constant":
         state.values[node.outputs[0]] = Constant(constant_value(node))
         return
+    inputs = [state.values.get(name) for name in node.inputs if name]
+    if foldable(node) and inputs and all(isinstance(value, Constant) for value in inputs):
+        arrays = [value.array for value in inputs if isinstance(value, Constant)]
+        made = fold(node, arrays, state.onnx.opset)
+        state.values |= {name: Constant(array) for name, array in zip(node.outputs, made, strict=False)}
+        return
     operation = OPERATIONS[node.op]
     if len(node.inputs) < operation.inputs:
         raise FirelineError(f"{len(node.inputs)} inputs where {operation.inputs} belong")
@@ -70,11 +78,16 @@ def _lower_node(state: State, node: OnnxNode) -> None:
 
 
 def _refuse_unsupported(onnx: OnnxGraph) -> None:
-    unknown = [
-        node.label if node.domain in DOMAINS else f"{node.label} of {node.domain}"
-        for node in onnx.nodes
-        if (node.op not in OPERATIONS and node.op != "Constant") or node.domain not in DOMAINS
-    ]
+    known, unknown = set(onnx.constants), []
+    for node in onnx.nodes:
+        # Shapes are constants; what is made of constants alone is computed.
+        constant = node.op in ("Constant", "Shape") or known.issuperset(filter(None, node.inputs))
+        if constant:
+            known.update(node.outputs)
+        if node.domain not in DOMAINS:
+            unknown.append(f"{node.label} of {node.domain}")
+        elif node.op not in OPERATIONS and node.op != "Constant" and not (constant and foldable(node)):
+            unknown.append(node.label)
     if unknown:
         listed = ", ".join(unknown[:LISTED])
         listed += f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""

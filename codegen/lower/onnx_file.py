@@ -22,6 +22,7 @@ PRESET = "fireline.preset"
 
 # Where operations may come from. FINN and older Brevitas call QONNX's own domain by other names.
 CHANNELS_LAST = "qonnx.custom_op.channels_last"
+NARROW = ("int4", "uint4")  # numpy has them of ml_dtypes
 DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", CHANNELS_LAST)
 
 
@@ -90,6 +91,8 @@ class OnnxGraph:
     output: str
     nodes: tuple[OnnxNode, ...]
     constants: dict[str, npt.NDArray[Any]]
+    opset: int  # of ONNX's own operations
+    integer_input: np.dtype[Any] | None = None  # the type of an input that is quantized already
 
     def shape_in(self, layout: Layout) -> Shape:
         """The input's (C, H, W) when the file lays it out as `layout`."""
@@ -135,7 +138,15 @@ def read(path: Path) -> OnnxGraph:
         output=graph.output[0].name,
         nodes=nodes,
         constants=constants,
+        opset=next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1),
+        integer_input=_integers(inputs[0]),
     )
+
+
+def _integers(value: onnx.ValueInfoProto) -> np.dtype[Any] | None:
+    """The type of an integer tensor of up to 16 bits, None of any other."""
+    kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+    return kind if kind in map(np.dtype, ("int8", "uint8", "int16", "uint16")) else None
 
 
 def _node(node: onnx.NodeProto) -> OnnxNode:
@@ -156,7 +167,7 @@ def _array(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         raise FirelineError(f"tensor {tensor.name!r} is in another file", hint="save the model as one file")
     array = np.asarray(numpy_helper.to_array(tensor))
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biuf" and array.dtype.name not in NARROW:
         raise FirelineError(f"tensor {tensor.name!r} holds {array.dtype}, numbers expected")
     return array
 

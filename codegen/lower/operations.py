@@ -47,6 +47,7 @@ OPERATIONS: dict[str, Operation] = {
     "ReduceSum": Operation(pools.reduce_sum),
     "Relu": Operation(elementwise.relu),
     "Reshape": Operation(layouts.reshape, 2),
+    "Shape": Operation(layouts.shape),
     "Sigmoid": Operation(elementwise.sigmoid),
     "Squeeze": Operation(layouts.flatten),
     "Sub": Operation(elementwise.sub, 2),

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fireline.codegen.lower.convolutions import convolve, expect_layout
+from fireline.codegen.lower.convolutions import convolve, expect_layout, negated
 from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Layout, QuantizedConstant
+from fireline.codegen.lower.values import Activation, Layout, Pieces, QuantizedConstant
 from fireline.codegen.lower.windows import kernel_shape, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
@@ -20,12 +20,20 @@ from fireline.graph import GlobalAvgPool2d, MaxPool2d, Tensor
 
 def maxpool(state: State, node: OnnxNode) -> None:
     """ONNX `MaxPool`: of an increasing function of integers the largest integer has the largest value."""
-    x = state.activation(node.inputs[0])
-    expect_layout(x, "hwc" if node.domain == CHANNELS_LAST else "chw")
     if len(node.outputs) > 1 and node.outputs[1]:
         raise FirelineError("the indices of a max pool are not supported")
-    if min(x.scale) <= 0:
-        raise FirelineError("its input has a negative scale", hint="quantize before pooling")
+    value = state.value(node.inputs[0])
+    if isinstance(value, Pieces) and not state.alike(value):
+        parts = tuple(_maxpool(state, node, part) for part in value.parts)
+        state.values[node.outputs[0]] = Pieces(parts)
+        return
+    state.values[node.outputs[0]] = _maxpool(state, node, state.activation(node.inputs[0]))
+
+
+def _maxpool(state: State, node: OnnxNode, x: Activation) -> Activation:
+    expect_layout(x, "hwc" if node.domain == CHANNELS_LAST else "chw")
+    if min(x.scale) < 0:
+        x = negated(state, x)
     place = window(node, x.shape, kernel_shape(node))
     output = replace(state.tensor(x), shape=(x.shape[0], *place.outputs))
     name = state.name(node.outputs[0], "maxpool")
@@ -33,7 +41,7 @@ def maxpool(state: State, node: OnnxNode) -> None:
     source = node.outputs[0] if x == state.at(x.index, x.private, x.layout) else None
     made = MaxPool2d(name, source, (x.index,), output, place.kernel, place.stride, place.padding)
     pooled = state.append(made, state.read_once(node.outputs[0]), x.layout)
-    state.values[node.outputs[0]] = replace(x, index=pooled.index, shape=pooled.shape, private=pooled.private)
+    return replace(x, index=pooled.index, shape=pooled.shape, private=pooled.private)
 
 
 def average_pool(state: State, node: OnnxNode) -> None:

@@ -7,11 +7,12 @@ from fractions import Fraction
 from math import log2
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 import onnx
 
-from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxGraph, OnnxNode
+from fireline.codegen.lower.onnx_file import CHANNELS_LAST, NARROW, OnnxGraph, OnnxNode
 from fireline.codegen.lower.state import State, Target
 from fireline.codegen.lower.values import (
     Activation,
@@ -20,6 +21,7 @@ from fireline.codegen.lower.values import (
     Layout,
     Pieces,
     QuantizedConstant,
+    Raw,
     quantize_constant,
 )
 from fireline.codegen.requantize.rounding import Mode, Rounding, mode_named
@@ -29,7 +31,6 @@ from fireline.fixed import IntType
 from fireline.graph import per_channel
 
 MAX_BITS = 32
-INTEGERS = tuple(np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32))
 MAX_SHIFT = 62  # bits that a Trunc drops
 
 
@@ -100,17 +101,17 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
     if not np.isfinite(zeros).all() or (zeros != np.rint(zeros)).any() or (np.abs(zeros) >= 1 << 31).any():
         raise FirelineError(f"zero point {zeros[0]} is not an integer")
     source = node.inputs[0]
-    if source == state.onnx.input:
-        layout = input_layout(state.onnx)
+    value = state.value(source)
+    if isinstance(value, Raw):
+        layout = value.layout
         if node.op != "DequantizeLinear" and (zeros % 2).any():
             raise FirelineError(
                 f"the input's quantizer adds its odd zero point {zeros[0]:g} before it rounds",
                 hint="use an even zero point, or QuantizeLinear, which adds it afterwards",
             )
-        target = _target(spec, layout, state.onnx.shape_in(layout)[0])
+        target = _target(spec, layout, state.input_shape[0])
         state.values[node.outputs[0]] = state.quantize_input(target, node.outputs[0], layout)
         return
-    value = state.value(source)
     if isinstance(value, Constant):
         state.values[node.outputs[0]] = quantize_constant(
             value.array, spec.scale, spec.zero_point, spec.type, (spec.low, spec.high), spec.mode
@@ -198,26 +199,46 @@ def trunc(state: State, node: OnnxNode) -> None:
         coarse = _activation_scale(output_scale, x.layout, x.shape[0])
         pairs = zip(per_channel(coarse, x.shape[0]), per_channel(unit, x.shape[0]), strict=True)
         shifts = {round(log2(c / u)) for c, u in pairs}
-        dropped = shifts.pop() if len(shifts) == 1 else -1
+        if len(shifts) != 1:
+            raise FirelineError(
+                "the channels of a Trunc drop unlike numbers of bits", hint="quantize its input"
+            )
+        dropped = shifts.pop()
         type = IntType(_width(bits_out), bool(node.integer("signed", 1)))
         low, high = _ends(type, bool(node.integer("narrow", 0)))
     else:
         coarse, dropped = unit, _width(bits_in) - _width(bits_out)
-    if not 0 <= dropped <= MAX_SHIFT:
-        raise FirelineError(f"a Trunc that drops {dropped} bits is not supported", hint="drop 0 bits or more")
+    if abs(dropped) > MAX_SHIFT:
+        raise FirelineError(
+            f"a Trunc drops {dropped} bits", hint=f"from -{MAX_SHIFT} to {MAX_SHIFT} are supported"
+        )
+    given = zero
+    if dropped < 0:  # its grid is finer than its input's, whose integers it multiplies
+        _expect_on_grid(state, x, unit)
+        unit, zero = tuple(u * Fraction(2) ** dropped for u in unit), zero << -dropped
+        dropped = 0
     rounding = Rounding(mode, dropped)
     if second:
         if zero % (1 << dropped):
             raise FirelineError(f"zero point {zero} is no multiple of {1 << dropped}")
         out_zero = zero >> dropped
     else:  # opset 1 clamps nothing: what the input reaches decides
-        out_zero = zero
+        out_zero = given
         low, high = state.outputs(x, unit, zero, rounding)
         low, high = min(low, out_zero), max(high, out_zero)
         type = IntType.holding(low, high)
     if out_zero not in type:
         raise FirelineError(f"zero point {out_zero} is outside {type}")
     requantize(state, node, Target(coarse, out_zero, type, Quantizer(low, high, rounding), unit, zero))
+
+
+def _expect_on_grid(state: State, x: Activation, unit: tuple[Fraction, ...]) -> None:
+    """Raise `FirelineError` unless all values of `x` are multiples of `unit`."""
+    steps = zip(x.scale, x.offset, per_channel(unit, x.shape[0]), strict=True)
+    if not x.plain or any((part / u).denominator != 1 for s, o, u in steps for part in (s, o)):
+        raise FirelineError(
+            "a Trunc to more bits than it reads meets values between its steps", hint="quantize its input"
+        )
 
 
 def quantize_linear(state: State, node: OnnxNode) -> None:
@@ -236,14 +257,18 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
             raise FirelineError("its scale or zero point is not that of its QuantizeLinear")
         type = IntType.holding(value.low, value.high)
         # ONNX rounds before it adds the zero point. The input node does so itself.
-        odd = bool((zero_point.astype(np.int64) % 2).any()) and value.source != state.onnx.input
+        raw = isinstance(state.value(value.source), Raw)
+        odd = bool((zero_point.astype(np.int64) % 2).any()) and not raw
         if odd and not (zero_point.astype(np.int64) % 2).all():
             raise FirelineError("some zero points are odd, some even", hint="use one zero point")
         spec = Spec(scale, zero_point, type, value.low, value.high, "HALF_ODD" if odd else "HALF_EVEN")
         _dequantize(state, node, value, spec)
         return
+    if isinstance(value, Raw) and state.onnx.integer_input is not None:
+        state.values[node.outputs[0]] = _codes_in(state, node, value.layout, scale, zero_point)
+        return
     codes = state.constant(node.inputs[0], "the integers of a DequantizeLinear").array
-    if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 4 or not codes.size:
+    if not _integral(codes.dtype) or not codes.size:
         raise FirelineError(f"a tensor of {codes.dtype} is dequantized, integers of up to 32 bits expected")
     ones = np.ones(1, dtype=np.float32)
     held = quantize_constant(
@@ -259,6 +284,20 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
     state.values[node.outputs[0]] = QuantizedConstant(held.integers, fractions, type)
 
 
+def _codes_in(
+    state: State, node: OnnxNode, layout: Layout, scale: npt.NDArray[Any], zero_point: npt.NDArray[Any]
+) -> Activation:
+    """The network's input where the file takes integers: these are the images, what they stand for is pending."""
+    assert state.onnx.integer_input is not None
+    ends = np.iinfo(state.onnx.integer_input)
+    type, one = IntType.holding(int(ends.min), int(ends.max)), (Fraction(1),)
+    quantizer = Quantizer(type.min, type.max)
+    x = state.quantize_input(Target(one, 0, type, quantizer, one, 0), state.onnx.input, layout)
+    unit = per_channel(_activation_scale(scale, layout, x.shape[0]), x.shape[0])
+    zero = _activation_zero_point(zero_point)
+    return x.mapped(unit, tuple(-zero * u for u in unit))
+
+
 def _dequantize(state: State, node: OnnxNode, codes: Codes, spec: Spec) -> None:
     """The value that `codes` stand for: it is quantized once, whoever reads the codes."""
     tensor = node.inputs[0]
@@ -271,6 +310,10 @@ def _dequantize(state: State, node: OnnxNode, codes: Codes, spec: Spec) -> None:
     state.values[node.outputs[0]] = value
 
 
+def _integral(kind: np.dtype[Any]) -> bool:
+    return kind.name in NARROW or (kind.kind in "iu" and kind.itemsize <= 4)
+
+
 def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int, int]:
     """Scale and zero point of a linear quantizer, shaped to broadcast, and the ends of its type."""
     scale = _numbers(state, node.inputs[1], "the scale")
@@ -279,17 +322,18 @@ def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray
         if node.input(2)
         else np.zeros(1, dtype=np.uint8)
     )
-    if zero.dtype.kind not in "iu" or zero.dtype.itemsize > 4:
+    if not _integral(zero.dtype):
         raise FirelineError(f"a zero point of {zero.dtype}, integers of up to 32 bits expected")
     kind = zero.dtype
     if node.op == "QuantizeLinear" and node.integer("output_dtype", 0):
         named = onnx.helper.tensor_dtype_to_np_dtype(node.integer("output_dtype", 0))
-        if named not in INTEGERS or (node.input(2) and named != kind):
+        if not _integral(named) or (node.input(2) and named != kind):
             raise FirelineError(
-                f"output_dtype is {named}, its zero point {kind}", hint="integers of 8, 16 or 32 bits, alike"
+                f"output_dtype is {named}, its zero point {kind}",
+                hint="integers of 4, 8, 16 or 32 bits, alike",
             )
         kind = named
-    ends = np.iinfo(kind)
+    ends = ml_dtypes.iinfo(kind)
     axis, axes = node.integer("axis", 1), 4
     if node.input(0) in state.values:
         value = state.values[node.input(0)]

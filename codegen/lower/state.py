@@ -19,6 +19,7 @@ from fireline.codegen.lower.values import (
     Layout,
     Pieces,
     QuantizedConstant,
+    Raw,
     Value,
 )
 from fireline.codegen.requantize.rounding import Rounding
@@ -36,6 +37,7 @@ from fireline.graph import (
     Node,
     Requantize,
     Rescale,
+    Shape,
     Tensor,
     per_channel,
     reachable_range,
@@ -68,23 +70,21 @@ class State:
     onnx: OnnxGraph
     values: dict[str, Value]
     readers: Counter[str]
+    input_shape: Shape
     nodes: list[Node] = field(default_factory=list)
     proofs: dict[str, Proof] = field(default_factory=dict)  # by node name
     dequantized: dict[str, Value] = field(default_factory=dict)  # by the tensor of the codes
 
     @staticmethod
-    def of(onnx: OnnxGraph) -> State:
+    def of(onnx: OnnxGraph, layout: Layout) -> State:
         """The state before the first node."""
         readers = Counter(name for node in onnx.nodes for name in node.inputs)
         readers[onnx.output] += 1
-        return State(onnx, {name: Constant(array) for name, array in onnx.constants.items()}, readers)
+        values: dict[str, Value] = {name: Constant(array) for name, array in onnx.constants.items()}
+        return State(onnx, {**values, onnx.input: Raw(layout)}, readers, onnx.shape_in(layout))
 
     def value(self, tensor: str) -> Value:
         """What `tensor` stands for."""
-        if tensor == self.onnx.input:
-            raise FirelineError(
-                "the network's input is not quantized", hint="put a quantizer in front (QuantIdentity)"
-            )
         if tensor not in self.values:
             raise FirelineError(f"input {tensor!r} is made by no node before it")
         return self.values[tensor]
@@ -96,6 +96,11 @@ class State:
             value = self.values[tensor] = self.concat(value, tensor)
         if isinstance(value, Codes):
             raise FirelineError(f"input {tensor!r} is quantized and not dequantized")
+        if isinstance(value, Raw):
+            raise FirelineError(
+                "the network's input is not quantized where it is read",
+                hint="put a quantizer in front (QuantIdentity)",
+            )
         if not isinstance(value, Activation):
             raise FirelineError(f"input {tensor!r} is a constant where an activation belongs")
         return value
@@ -252,6 +257,12 @@ class State:
         accumulator = IntType.holding(*add_range(found.mult, a, b))
         return replace(node, mult=found.mult, accumulator=accumulator), found.solution
 
+    def alike(self, pieces: Pieces) -> bool:
+        """Whether the parts are integers of one scale and zero point, with nothing pending."""
+        outputs = [self.tensor(part) for part in pieces.parts]
+        settled = all(part == self.at(part.index, part.private, part.layout) for part in pieces.parts)
+        return settled and len({(shared(o.scale), o.zero_point) for o in outputs}) == 1
+
     def concat(self, pieces: Pieces, tensor: str, one_quantizer: bool = False) -> Activation:
         """A `Concat` node over parts of one zero point; a type that holds all of them where they differ.
 
@@ -315,7 +326,13 @@ class State:
                 "the input quantizer has a narrow range or another rounding than ROUND",
                 hint="use the full range and ROUND on the input",
             )
-        output = Tensor(self.onnx.shape_in(layout), type, target.scale, target.zero_point)
+        output = Tensor(self.input_shape, type, target.scale, target.zero_point)
+        if self.nodes:  # a second quantizer reads it
+            if self.nodes[0].output != output:
+                raise FirelineError(
+                    "the network's input is quantized in two ways", hint="use one quantizer for all branches"
+                )
+            return self.at(0, False, layout)
         return self.append(Input("input", tensor, output), self.read_once(tensor), layout)
 
 

@@ -135,6 +135,10 @@ class Pieces:
     def shape(self) -> Shape:
         return (sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:])
 
+    @property
+    def layout(self) -> Layout:
+        return self.parts[0].layout
+
 
 @dataclass(frozen=True)
 class Codes:
@@ -147,7 +151,14 @@ class Codes:
     high: int
 
 
-Value = Constant | QuantizedConstant | Activation | Pieces | Codes
+@dataclass(frozen=True)
+class Raw:
+    """The network's input before a quantizer, perhaps transposed or flattened."""
+
+    layout: Layout
+
+
+Value = Constant | QuantizedConstant | Activation | Pieces | Codes | Raw
 
 
 def fraction(value: float, what: str, node: str) -> Fraction:

@@ -21,16 +21,24 @@ class Window:
     outputs: Pair
 
 
-def window(node: OnnxNode, shape: Shape, kernel: Pair) -> Window:
+def dilation(node: OnnxNode) -> Pair:
+    """Pixels from one weight of the kernel to the next."""
+    height, width = _sides(node, "dilations", (1, 1), 2, at_least=1)
+    return height, width
+
+
+def window(node: OnnxNode, shape: Shape, kernel: Pair, dilated: bool = False) -> Window:
     """The windows of `kernel` over an activation of `shape`.
+
+    `dilated` says that `kernel` has the pixels between its weights, too.
 
     Raises:
         FirelineError: an attribute cannot be, or no window fits.
     """
     stride = _sides(node, "strides", (1, 1), 2, at_least=1)
-    if _sides(node, "dilations", (1, 1), 2, at_least=1) != (1, 1):
+    if dilation(node) != (1, 1) and not dilated:
         raise FirelineError(
-            f"dilation {list(node.integers('dilations'))} is not supported", hint="use dilation 1"
+            f"dilation {list(dilation(node))} of a pool is not supported", hint="use dilation 1"
         )
     pads = list(_sides(node, "pads", (0, 0, 0, 0), 4, at_least=0))
     auto = node.text("auto_pad", "NOTSET")

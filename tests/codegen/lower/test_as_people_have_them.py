@@ -10,6 +10,8 @@ from onnx import TensorProto
 
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
+from fireline.sim.engines import qonnx_executor, simulator
+from fireline.sim.verify import verify
 from tests.qonnx_models import QonnxBuilder
 
 
@@ -114,3 +116,62 @@ def test_a_default_is_the_float32_that_the_standard_has(tmp_path: Path) -> None:
         )
         graphs.append(lower(path, "network"))
     assert graphs[0] == graphs[1]
+
+
+def assert_equal_to_executor(path: Path) -> None:
+    graph = lower(path)
+    images = np.random.default_rng(0).integers(0, 256, (2, *graph.input.output.shape))
+    verify(graph, simulator(graph), [qonnx_executor(graph, path)], [images]).require_exact()
+
+
+def test_two_quantizers_of_the_input_are_one_node(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    left, right = b.conv(b.quant("input", 1.0), 3, 4), b.conv(b.quant("input", 1.0), 3, 4, 3, 1, 1)
+    assert_equal_to_executor(b.save(b.quant(b.relu(b.concat(left, right)), 1.0), tmp_path))
+    left = b.conv(b.quant("input", 2.0), 3, 4)
+    path = b.save(b.quant(b.relu(b.concat(left, right)), 1.0), tmp_path)
+    with pytest.raises(FirelineError, match="quantized in two ways"):
+        lower(path)
+
+
+def test_a_transposition_before_the_first_quantizer(tmp_path: Path) -> None:
+    b = QonnxBuilder((8, 9, 3))
+    x = b.quant(b.node("Transpose", ["input"], perm=[0, 3, 1, 2]), 1.0)
+    graph = lower(b.save(b.quant(b.relu(b.conv(x, 3, 4)), 1.0), tmp_path))
+    assert graph.input.output.shape == (3, 8, 9)
+
+
+def test_parts_of_a_concat_meet_one_quantizer_behind_a_batch_norm_and_a_pool(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.quant("input", 1.0)
+    joined = b.concat(b.conv(x, 3, 4), b.conv(x, 3, 4, 3, 1, 1, scale=2.0**-5))
+    factors = [1.0, -0.5, 0.0, 2.0, -1.0, 0.25, 1.0, 1.5]
+    parameters = [factors, [0.0, 1.5, -1.0, 0.5] * 2, [1.0, -2.0, 3.0, 0.0] * 2, [1.0, 2.0, 0.5, 1.0] * 2]
+    x = b.node("BatchNormalization", [joined, *map(b.constant, parameters)])
+    x = b.maxpool(b.relu(x), 2, 2, False)
+    assert_equal_to_executor(b.save(b.quant(x, 0.5), tmp_path))
+
+
+def test_dilation_is_a_kernel_with_zeros(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.conv(b.quant("input", 1.0), 3, 4, 3, 1, 2)
+    for attribute in b.nodes[-1].attribute:
+        if attribute.name == "dilations":
+            attribute.ints[:] = [2, 2]
+    assert_equal_to_executor(b.save(b.quant(b.relu(x), 1.0), tmp_path))
+
+
+def test_constants_are_computed_and_shapes_are_constants(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.quant(b.relu(b.conv(b.quant("input", 1.0), 3, 4, 4, 4)), 1.0, 4)
+    batch = b.node("Gather", [b.node("Shape", [x]), b.constant(0, dtype=np.int64)], axis=0)
+    batch = b.node("Unsqueeze", [batch, b.constant([0], dtype=np.int64)])
+    sides = b.node("Concat", [batch, b.constant([-1], dtype=np.int64)], axis=0)
+    scale = b.node("Div", [b.constant(7 / 16), b.constant(7.0)])
+    weight = b.node(
+        "Quant",
+        [b.constant(np.eye(16)), scale, b.constant(0.0), b.constant(4.0)],
+        domain="qonnx.custom_op.general",
+    )
+    x = b.node("MatMul", [b.node("Reshape", [x, sides]), weight])
+    assert lower(b.save(b.quant(x, 1.0), tmp_path)).output.output.shape == (16, 1, 1)
