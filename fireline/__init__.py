@@ -14,7 +14,7 @@ from fireline.errors import FirelineError
 if TYPE_CHECKING:
     from os import PathLike
 
-    from fireline.codegen.plan.foldings import Plan
+    from fireline.codegen.plan.foldings import Plan, Target
     from fireline.graph import Graph
 
 __all__ = ["FirelineError", "Graph", "generate", "lower"]
@@ -41,8 +41,9 @@ def generate(
     load_weights: bool = False,
     images: Any = None,
     force: bool = False,
+    target: Target = "hls",
 ) -> Plan:
-    """Fold `graph` for `device` and write its HLS project to the folder `out`.
+    """Fold `graph` for `device` and write its project, of HLS or RTL, to the folder `out`.
 
     Args:
         graph: the network.
@@ -53,6 +54,7 @@ def generate(
         load_weights: weights may lie in UltraRAM, where a host loads them once at start.
         images: images (N, C, H, W) for the test bench; a few pseudo-random ones if None.
         force: replace what is at `out`.
+        target: "hls" for C++, "rtl" for SystemVerilog.
 
     Raises:
         DoesNotFitError: the network does not fit the device.
@@ -61,11 +63,13 @@ def generate(
     """
     from pathlib import Path
 
-    from fireline.codegen.hls.project import write_project
+    from fireline.codegen.hls import project as hls
     from fireline.codegen.plan.options import Freedom
+    from fireline.codegen.rtl import project as rtl
     from fireline.sim.dataflow.planning import best_plan
 
-    plan = best_plan(graph, device, clock_mhz, target_fps, Freedom(loaded=load_weights))
+    plan = best_plan(graph, device, clock_mhz, target_fps, Freedom(loaded=load_weights), target)
+    write_project = rtl.write_project if target == "rtl" else hls.write_project
     write_project(plan, Path(out), images=images, force=force)
     return plan
 

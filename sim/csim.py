@@ -175,7 +175,7 @@ def run(project: Path, integers: npt.ArrayLike, jobs: int | None = None) -> Inte
 
     The images are shared among `jobs` processes; one for each processor that this process may use if None.
     """
-    return _batch(project, np.asarray(integers), every_stream=False, jobs=jobs)[_tensors(project)[-1].name]
+    return _batch(project, np.asarray(integers), every_stream=False, jobs=jobs)[tensors_of(project)[-1].name]
 
 
 def run_streams(
@@ -204,7 +204,7 @@ def _batch(
         raise FirelineError("no images to simulate", node=str(project))
     if integers.dtype.kind not in "iu":
         raise FirelineError(f"integers expected, {integers.dtype} arrived", node=str(project))
-    tensors = _tensors(project)
+    tensors = tensors_of(project)
     kept = tensors if every_stream else tensors[-1:]
     options = ["--streams"] if every_stream else []
     if (project / "weights.bin").exists():
@@ -236,7 +236,8 @@ def _share(
         return np.fromfile(outputs, dtype=np.uint8).reshape(len(integers), sum(t.octets for t in kept))
 
 
-def _tensors(project: Path) -> tuple[Tensor, ...]:
+def tensors_of(project: Path) -> tuple[Tensor, ...]:
+    """The tensors of a project, the input first and the output last."""
     try:
         rows = json.loads((project / "tb" / "network.json").read_text())["tensors"]
     except (OSError, ValueError, KeyError):
@@ -249,7 +250,7 @@ def _tensors(project: Path) -> tuple[Tensor, ...]:
 def check_project(project: Path, graph: Graph) -> None:
     """Raise `FirelineError` unless the tensors of `project` are those of `graph`."""
     own = tuple(Tensor(node.name, node.output.shape, node.output.type) for node in graph.nodes)
-    if _tensors(project) != own:
+    if tensors_of(project) != own:
         raise FirelineError(
             f"this project is of another network than {graph.name}",
             node=str(project),

@@ -27,7 +27,7 @@ NETWORK, GRAPH, PLAN = "tb/network.json", "tb/graph.npz", "tb/plan.json"
 
 @dataclass(frozen=True)
 class Content:
-    """What a target puts into a project: texts by path, and folders and files of firmware by where they go."""
+    """What a target puts into a project: texts by path, and and of firmware, patterns of files and folders with where they go."""
 
     target: str
     texts: Mapping[str, str]
@@ -74,13 +74,14 @@ def write(
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
         with as_file(files("fireline.firmware")) as firmware:
-            for source, path in content.copies.items():
-                _copy(firmware / source, folder / path)
+            for pattern, path in content.copies.items():
+                for source in sorted(firmware.glob(pattern)):
+                    _copy(source, folder / path)
 
 
 def _copy(source: Path, path: Path) -> None:
-    """A file, or all files of a folder."""
+    """A file, to a file or into a folder that is there, or all files of a folder."""
     if source.is_dir():
-        shutil.copytree(source, path, dirs_exist_ok=True)
+        shutil.copytree(source, path)
     else:
         shutil.copy(source, path)

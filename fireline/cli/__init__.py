@@ -42,6 +42,7 @@ COMMANDS = {
     "generate": "hardware",
     "csim": "hardware",
     "lint": "lint",
+    "cosim": "cosim",
     "synth": "gates",
     "pnr": "gates",
     "verify": "check",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PIXEL_MAX = 255  # of a data set's images
 BATCH = 8  # images that are in memory at once
 DEFAULT = ("brevitas", "qonnx", "csim")  # those of them that the model has
-WITNESSES = (*DEFAULT, "csim-checked", "csim-ap-int", "hls4ml")
+WITNESSES = (*DEFAULT, "csim-checked", "csim-ap-int", "rtl", "hls4ml")
 
 
 @dataclass(frozen=True)
@@ -223,6 +223,10 @@ def engine(
             from fireline.sim.hls4ml_witness import hls4ml
 
             return hls4ml(graph, qonnx_file(model))
+        case "rtl":
+            from fireline.sim import rtl
+
+            return rtl.engine(graph, project or own_rtl(graph, model, scratch), share)
         case _:
             return engines.csim(graph, project or own_project(graph, model, scratch), share, name, jobs)
 
@@ -246,6 +250,20 @@ def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
         return scratch / "project"
     write_project(simple_plan(graph, device("xcu250"), 300.0), scratch / "project")
     return scratch / "project"
+
+
+def own_rtl(graph: Graph, model: Path, scratch: Path) -> Path:
+    """As `own_project`, of RTL."""
+    from fireline.codegen.plan.devices import device
+    from fireline.codegen.plan.simple import simple_plan
+    from fireline.codegen.rtl.project import write_project
+    from fireline.sim.dataflow.depths import best_depths
+
+    if (model / "rtl").is_dir():
+        return model / "rtl"
+    plan = replace(simple_plan(graph, device("xcu250"), 300.0), target="rtl")
+    write_project(best_depths(plan), scratch / "rtl")
+    return scratch / "rtl"
 
 
 def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:

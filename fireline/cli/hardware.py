@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fireline.codegen.lower.network import Lowered
+    from fireline.codegen.plan.foldings import Target
     from fireline.codegen.plan.summary import Summary
     from fireline.graph import Graph
+
+
+# Where a run folder has its project of each target.
+PROJECTS = {"hls": "project", "rtl": "rtl"}
 
 
 def _chosen(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path:
@@ -214,9 +219,18 @@ def resource_lines(summary: Summary) -> list[str]:
 @click.command()
 @MODEL
 @hardware_options
-@click.option("--out", type=click.Path(path_type=Path), help="Project folder.  [default: RUN/project]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Project folder.  [default: RUN/project, RUN/rtl]"
+)
 @click.option("--inputs", type=click.Path(path_type=Path), help="Images (.npy) for the project's test bench.")
 @click.option("--force", is_flag=True, help="Replace the project folder.")
+@click.option(
+    "--target",
+    type=click.Choice(["hls", "rtl"]),
+    default="hls",
+    show_default=True,
+    help="C++ for Vitis HLS, or SystemVerilog.",
+)
 def generate(
     model: Path,
     device: str,
@@ -226,10 +240,12 @@ def generate(
     out: Path | None,
     inputs: Path | None,
     force: bool,
+    target: Target,
 ) -> None:
-    """Write the HLS project of a network: C++ kernels, weight ROMs, test bench, scripts.
+    """Write the HLS or RTL project of a network: kernels, weight ROMs, test bench, scripts.
 
-    MODEL is a run folder or a QONNX file. `make -C PROJECT csim` then builds and runs the self-checking test bench.
+    MODEL is a run folder or a QONNX file. `make -C PROJECT csim`, or with `--target rtl` `make -C PROJECT sim`, then
+    builds and runs the self-checking test bench. A run folder keeps one of each: RUN/project and RUN/rtl.
     """
     import fireline
     from fireline.cli.results import save_hardware
@@ -241,7 +257,7 @@ def generate(
     if out is None:
         if model_file(model) == model or model.is_relative_to(cache()):
             raise FirelineError("this model has no run folder", hint="name the project folder with --out")
-        out = model / "project"
+        out = model / PROJECTS[target]
     graph = load_graph(model)
     images = None if inputs is None else load_images(str(inputs))
     with step(f"generate {out}"):
@@ -254,6 +270,7 @@ def generate(
             load_weights=load_weights,
             images=images,
             force=force,
+            target=target,
         )
     own = out == model / "project"
     result = save_hardware(model, made, device, clock_mhz, target_fps) if own else figures_of(made)
