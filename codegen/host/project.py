@@ -27,7 +27,7 @@ NETWORK, GRAPH, PLAN = "tb/network.json", "tb/graph.npz", "tb/plan.json"
 
 @dataclass(frozen=True)
 class Content:
-    """What a target puts into a project: texts by path, and and of firmware, patterns of files and folders with where they go."""
+    """What a target puts into a project: texts by path; patterns of firmware's files and folders, and where they go."""
 
     target: str
     texts: Mapping[str, str]

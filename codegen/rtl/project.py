@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fireline.codegen.design.describe import describe, tensor_text
 from fireline.codegen.design.kernels import kernels
 from fireline.codegen.geometry.axi import input_beat, output_bits
-from fireline.codegen.host import project
+from fireline.codegen.host import project, serial
 from fireline.codegen.host.data import element
 from fireline.codegen.host.drivers import driver_values
 from fireline.codegen.host.render import render
@@ -60,7 +60,10 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
     texts |= {f"rtl/{common['top']}.sv": _render("top.sv", common)}
     texts |= {"tb/testbench.cpp": _render("testbench.cpp", common)}
     texts |= {path: _render(path, common) for path in BUILD_FILES}
-    project.write(plan, out, project.Content("rtl", texts, KERNELS, common), pixels, force)
+    copies = KERNELS
+    if plan.device.family == "ecp5":
+        texts, copies = texts | serial.serial_texts(plan), {**copies, f"{serial.KERNELS}/*.sv": "rtl"}
+    project.write(plan, out, project.Content("rtl", texts, copies, common), pixels, force)
 
 
 def _common(plan: Plan, made: Top, images: int) -> dict[str, Any]:

