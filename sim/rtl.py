@@ -188,7 +188,7 @@ def _stages(plan: Plan, timing: Timing, ends: Mapping[str, tuple[int, ...]]) -> 
             if index is None:
                 continue
             name = plan.graph.nodes[index].name
-            planned = tuple(int(end) + kernel.latency for end in timing.ends[place])
+            planned = tuple(timing.ends[place].tolist())
             stages.append(Stage(name, ends[name][0], _interval(ends[name]), planned[0], _interval(planned)))
     return tuple(stages)
 
