@@ -29,7 +29,7 @@ def compare(plan: Plan, synthesis: Synthesis) -> list[Row]:
     owners = owners_of(plan)
     measured: dict[str, list[Resources]] = {name: [Resources()] for name in [*names, REST]}
     for instance in synthesis.instances:
-        measured[owners.get(instance.name, REST)].append(instance.used)
+        measured[owners.get(plain(instance.name), REST)].append(instance.used)
     rows = [
         Row(name, Resources.sum(measured[name]), modelled)
         for name, modelled in zip(names, resources(plan), strict=True)
@@ -61,6 +61,11 @@ def owners_of(plan: Plan) -> dict[str, str]:
         reader = made.kernels.index(readers[place])
         owners[instance(f"{fifo.name}.fifo")] = nodes[owner(reader)].name
     return owners
+
+
+def plain(name: str) -> str:
+    """The name of an instance without what tells it from a stream or a port of the same name."""
+    return re.sub(r"(_2|_beats)(?=$|_fifo$)", "", name)
 
 
 def instance(name: str) -> str:

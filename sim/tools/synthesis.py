@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from glob import escape
 from hashlib import sha256
 from pathlib import Path
 
@@ -148,9 +149,10 @@ class _Job:
         read = [version(YOSYS), self.script]
         for module in map(design.get, self.modules):
             assert module
-            names = [f"{rtlil.source_name(module.name)}.sv", *module.texts]
-            files = [project / "rtl" / name for name in names]
-            read += [sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files]
+            # A memory in several banks has the beginning of their names.
+            names = [f"{rtlil.source_name(module.name)}.sv", *(f"{escape(text)}*" for text in module.texts)]
+            found = [file for name in names for file in sorted((project / "rtl").rglob(name))]
+            read += [sha256(file.read_bytes()).hexdigest() for file in found]
         key = sha256("\n".join(read).encode()).hexdigest()[:12]
         return project / BUILD / f"{rtlil.source_name(self.name)}-{key}"
 

@@ -18,7 +18,7 @@ from fireline.errors import DoesNotFitError, FirelineError
 from fireline.sim.tools import command
 from fireline.sim.tools.cells import resources
 from fireline.sim.tools.place import place
-from fireline.sim.tools.stages import REST, owners_of
+from fireline.sim.tools.stages import REST, owners_of, plain
 from fireline.sim.tools.synthesis import Synthesis, synthesize
 from tests.graphs import Builder, fire_network
 
@@ -160,6 +160,11 @@ def test_every_kernel_and_fifo_has_a_node() -> None:
     owners = owners_of(plan)
     assert owners["conv1_mvu"] == owners["conv1_windows_fifo"] == "conv1"
     assert owners["fire2_expand1x1_in_fifo"] == "fire2_expand1x1"
+    assert [owners[plain(name)] for name in ("input_beats", "fire2_concat_2", "conv1_2_fifo")] == [
+        owners["input"],
+        "fire2_concat",
+        owners["conv1_fifo"],
+    ]
     assert set(owners.values()) == {node.name for node in plan.graph.nodes}
 
 
