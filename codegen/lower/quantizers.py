@@ -7,7 +7,6 @@ from fractions import Fraction
 from math import log2
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -333,7 +332,7 @@ def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray
                 hint="integers of 4, 8, 16 or 32 bits, alike",
             )
         kind = named
-    ends = ml_dtypes.iinfo(kind)
+    ends = IntType(int(kind.name.rpartition("int")[2]), signed=not kind.name.startswith("u"))
     axis, axes = node.integer("axis", 1), 4
     if node.input(0) in state.values:
         value = state.values[node.input(0)]

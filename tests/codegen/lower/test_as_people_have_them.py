@@ -28,9 +28,9 @@ def integer_conv(b: QonnxBuilder, x: str, depth: int, channels: int, kernel: int
     return b.node("Conv", [x, w], kernel_shape=[kernel] * 2, pads=[kernel // 2] * 4)
 
 
-def assert_equal_to_onnxruntime(path: Path) -> None:
+def assert_equal_to_onnxruntime(path: Path, dtype: type = np.float32) -> None:
     graph = lower(path)
-    images = np.random.default_rng(0).integers(0, 256, (4, *graph.input.output.shape)).astype(np.float32)
+    images = np.random.default_rng(0).integers(0, 256, (4, *graph.input.output.shape)).astype(dtype)
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -175,3 +175,41 @@ def test_constants_are_computed_and_shapes_are_constants(tmp_path: Path) -> None
     )
     x = b.node("MatMul", [b.node("Reshape", [x, sides]), weight])
     assert lower(b.save(b.quant(x, 1.0), tmp_path)).output.output.shape == (16, 1, 1)
+
+
+def test_an_input_of_integers_is_the_images(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.node("DequantizeLinear", ["input", b.constant(1 / 128), b.constant(128, dtype=np.uint8)])
+    model = b.model(linear(b, b.relu(integer_conv(b, x, 3, 4, 3)), 2.0**-5))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    onnx.save(model, str(tmp_path / "integers.onnx"))
+    assert_equal_to_onnxruntime(tmp_path / "integers.onnx", np.uint8)
+
+
+def test_weights_of_four_bits(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    weight = onnx.helper.make_tensor("w", TensorProto.INT4, [4, 3, 1, 1], b.random.integers(-8, 8, 12))
+    zero = onnx.helper.make_tensor("z", TensorProto.INT4, [4], [0] * 4)
+    b.initializers += [weight, zero]
+    scales = b.constant([0.0625, 0.03125, 0.0625, 0.125])
+    x, w = linear(b, "input", 1.0), b.node("DequantizeLinear", ["w", scales, "z"], axis=0)
+    model = b.model(linear(b, b.node("Conv", [x, w], kernel_shape=[1, 1]), 1.0, 128))
+    model.opset_import[0].version = 21
+    onnx.save(model, str(tmp_path / "four.onnx"))
+    assert_equal_to_onnxruntime(tmp_path / "four.onnx")
+
+
+def test_a_trunc_to_more_bits_multiplies(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    b.opset = 1
+    parameters = [b.constant(float(value)) for value in (1.0, 0.0, 8, 10)]
+    x = b.node("Trunc", [b.quant("input", 1.0), *parameters], domain="qonnx.custom_op.general")
+    assert_equal_to_executor(b.save(b.quant(b.relu(b.conv(x, 3, 4)), 4.0), tmp_path))
+
+
+def test_a_quantized_weight_times_a_number(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    w = b.quant(b.constant(b.random.integers(-7, 8, (4, 3, 1, 1)) / 16), 2.0**-4, 4, True, True)
+    w = b.node("Mul", [w, b.constant(np.array([0.5, 2, 1, 0.25]).reshape(4, 1, 1, 1))])
+    x = b.node("Conv", [b.quant("input", 1.0), w], kernel_shape=[1, 1])
+    assert_equal_to_executor(b.save(b.quant(b.relu(x), 1.0), tmp_path))
