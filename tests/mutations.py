@@ -191,7 +191,7 @@ MUTATIONS = (
     kernel("mvu", "test_conv2d", "= bias[fold", "= bias[0 * fold"),
     kernel("mvu", "test_conv2d", "turn = wrap(turn + 1, T::kTurns);", "turn = 0;"),
     kernel("mvu", "test_conv2d", "fold = wrap(fold + T::kFolds, L::kFolds);", "fold = 0;"),
-    kernel("mvu", "test_conv2d", "T::kFolds) window[step + i] = token;", "T::kFolds) window[step] = token;"),
+    kernel("mvu", "test_conv2d", "T::kFolds) window[step + i] = token;", "T::kFolds) window[i] = token;"),
     kernel("mvu", "test_conv2d", "(T::kAllFolds > T::kFolds)", "(T::kAllFolds > T::kFolds + 1)"),
     kernel(
         "mvu", "test_conv2d", "weight<L>(rom, turn, p, s), wide[s])", "weight<L>(rom, turn, p, s), wide[0])"

@@ -24,7 +24,7 @@ def _ahead(node: Conv2d, source: Shape) -> int:
     width = source[2]
     top, left, _, _ = node.padding
     kh, kw = map(int, node.weight.shape[2:])
-    return max((kh - 1 - top) * width + min(kw - left, width), 0)
+    return max((kh - 1 - top) * width + max(min(kw - left, width), 0), 0)
 
 
 def buffer_rows(node: Conv2d, source: Shape) -> int:

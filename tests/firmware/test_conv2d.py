@@ -15,9 +15,10 @@ from tests.graphs import Builder
 
 def convolutions(bits: int = 8) -> Graph:
     """A chain of convolutions of every shape."""
-    b = Builder((4, 14, 11), seed=2, bits=bits)
+    b = Builder((4, 29, 21), seed=2, bits=bits)
     x = b.rescale(0)
     x = b.conv(x, 6, (3, 3), (1, 1), (1, 1, 1, 1))
+    x = b.conv(x, 4, (3, 3), (2, 2), (1, 1, 1, 1))
     x = b.conv(x, 4, (1, 1))
     x = b.conv(x, 6, (5, 2), (1, 2), (2, 1, 0, 1), per_channel=True)
     x = b.conv(x, 8, (2, 2), (1, 1), (1, 1, 1, 1))

@@ -65,7 +65,7 @@ def test_distances_are_those_of_the_schedule(data: st.DataObject) -> None:
     """Every access of the kernel's loop, step by step, over a whole image."""
     kh, kw = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
     stride = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
-    top, left = data.draw(st.integers(0, kh - 1)), data.draw(st.integers(0, kw - 1))
+    top, left = data.draw(st.integers(0, kh + 1)), data.draw(st.integers(0, kw + 1))
     height = data.draw(st.integers(max(1, kh - top), 9))
     width = data.draw(st.integers(max(1, kw - left), 9))
     groups, folds = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 3))
