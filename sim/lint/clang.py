@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import re
+import tempfile
 from functools import cache
-from importlib.resources import as_file, files
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from fireline.errors import FirelineError
@@ -18,6 +19,7 @@ from fireline.sim.lint.source import Source
 Cursor = Any
 
 UNIT = "project.cpp"
+COMMON = ("cstdint", "cstdio", "cstdlib", "type_traits", "ap_int.h", "ap_axi_sdata.h", "hls_stream.h")
 
 
 @cache
@@ -49,13 +51,33 @@ def _system_folders() -> tuple[str, ...]:
     return tuple(listed[1].split()) if listed else ()
 
 
+@cache
+def _flags() -> tuple[str, ...]:
+    """Of every parse: C++14, and the headers, Vitis's stand-ins first."""
+    stand_ins = Path(__file__).with_name("include")
+    folders = [str(stand_ins), str(ap_types()), *_system_folders()]
+    return ("-std=c++14", "-w", "-nostdinc", *(f"-isystem{folder}" for folder in folders))
+
+
+@cache
+def _precompiled() -> tuple[Path, tempfile.TemporaryDirectory[str]]:
+    """The headers that every project includes, parsed once for all projects of this process, and their folder."""
+    cindex, folder = library(), tempfile.TemporaryDirectory()
+    text = "".join(f"#include <{name}>\n" for name in COMMON)
+    path = Path(folder.name) / "common.pch"
+    options = cindex.TranslationUnit.PARSE_INCOMPLETE
+    unit = cindex.Index.create().parse(
+        "common.h", ["-x", "c++-header", *_flags()], [("common.h", text)], options
+    )
+    unit.save(str(path))
+    return path, folder
+
+
 def parse(source: Source) -> Cursor:
     """The translation unit of a project's text."""
-    cindex = library()
-    with as_file(files("fireline.sim.lint") / "include") as stand_ins:
-        folders = [str(stand_ins), str(ap_types()), *_system_folders()]
-        flags = ["-x", "c++", "-std=c++14", "-w", "-nostdinc", *(f"-isystem{folder}" for folder in folders)]
-        return cindex.Index.create().parse(UNIT, flags, [(UNIT, source.text)])
+    path, _ = _precompiled()
+    flags = ["-x", "c++", "-include-pch", str(path), *_flags()]
+    return library().Index.create().parse(UNIT, flags, [(UNIT, source.text)])
 
 
 def evaluate(cursor: Cursor) -> int | None:
