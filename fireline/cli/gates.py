@@ -131,7 +131,7 @@ def _opened(project: Path) -> tuple[Path, Plan]:
     from fireline.errors import FirelineError
     from fireline.graph import Graph
 
-    project = project / "project" if (project / "project").is_dir() else project
+    project = project / "rtl" if (project / "rtl" / "tb").is_dir() else project
     if not (project / GRAPH).exists():
         raise FirelineError(
             "this is no generated project", node=str(project), hint="fireline generate --target rtl"
