@@ -90,6 +90,8 @@ def build(project: Path, flags: str = "", jobs: int | None = None, folder: str =
         raise FirelineError(
             "this is no generated project", node=str(project), hint="make one: fireline generate"
         )
+    if not (project / "src").is_dir():
+        raise FirelineError("this project is of RTL", node=str(project), hint="fireline cosim")
     start = time.monotonic()
     command = [
         "make",

@@ -10,7 +10,7 @@ import pytest
 from fireline.codegen.rtl.project import write_project
 from fireline.errors import FirelineError
 from fireline.graph import Graph
-from fireline.sim import rtl
+from fireline.sim import csim, rtl
 from fireline.sim.dataflow.depths import fitted
 from tests.firmware.harness import Choose, drawn, plan
 from tests.graphs import fire_network
@@ -64,3 +64,9 @@ def test_a_tool_that_is_missing_is_named_with_its_command(
 
 def test_an_interval_needs_two_images() -> None:
     assert rtl._interval((7,)) == 7 and rtl._interval((7, 10, 14)) == 4
+
+
+def test_the_c_simulation_refuses_rtl(tmp_path: Path) -> None:
+    write_project(replace(plan(fire_network(), drawn(1)), target="rtl"), tmp_path / "project")
+    with pytest.raises(FirelineError, match="is of RTL"):
+        csim.build(tmp_path / "project")
