@@ -31,6 +31,12 @@ def conv(state: State, node: OnnxNode) -> None:
         weight, layout = weight.transposed((0, 3, 1, 2)), "hwc"
     x = state.activation(node.inputs[0])
     expect_layout(x, layout)
+    sides = tuple(map(int, weight.integers.shape[2:]))
+    if node.integers("kernel_shape", sides) != sides:
+        raise FirelineError(
+            f"kernel_shape is {list(node.integers('kernel_shape'))}, its weights are {sides[0]}x{sides[1]}",
+            hint="a tool before has damaged one of them: export the network again",
+        )
     weight = _dilated(weight, dilation(node))
     kernel = (int(weight.integers.shape[2]), int(weight.integers.shape[3]))
     convolve(

@@ -213,3 +213,11 @@ def test_a_quantized_weight_times_a_number(tmp_path: Path) -> None:
     w = b.node("Mul", [w, b.constant(np.array([0.5, 2, 1, 0.25]).reshape(4, 1, 1, 1))])
     x = b.node("Conv", [b.quant("input", 1.0), w], kernel_shape=[1, 1])
     assert_equal_to_executor(b.save(b.quant(b.relu(x), 1.0), tmp_path))
+
+
+def test_a_kernel_shape_that_is_not_the_weights_is_refused(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    w = b.quant(b.constant(np.ones((4, 3, 1, 2))), 1.0, 2, True)
+    path = b.save(b.node("Conv", [b.quant("input", 1.0), w], kernel_shape=[1, 1]), tmp_path)
+    with pytest.raises(FirelineError, match=r"Conv Conv_t\d+: kernel_shape is \[1, 1\], its weights are 1x2"):
+        lower(path)
