@@ -108,7 +108,8 @@ def report(
 ) -> None:
     """Evaluate a run on labelled data and write one HTML page about it.
 
-    RUN holds a quantized network and the project that `generate` made of it.
+    RUN holds a quantized network and the project that `generate` made of it. What Vitis HLS and Vivado reported in the
+    project is set beside the plan.
     """
     from fireline.cli.reporting import report_run
 

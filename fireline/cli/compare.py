@@ -19,13 +19,22 @@ from fireline.cli.output import print_table, say
 @click.option(
     "--paired", is_flag=True, help="Test, image by image, whether the float network of the second is better."
 )
+@click.option(
+    "--tools",
+    is_flag=True,
+    help="Set the plan of a project beside the reports of Vitis HLS and Vivado in it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-def compare(runs: tuple[Path, ...], plot: Path | None, paired: bool, as_json: bool) -> None:
+def compare(runs: tuple[Path, ...], plot: Path | None, paired: bool, tools: bool, as_json: bool) -> None:
     """Compare runs that were evaluated with `verify --data` or `report`.
 
     With --paired, compare the float networks of two runs that `train` left: Student's paired t-test on the same test
-    images.
+    images. With --tools, name one project or a run that holds one: csynth.xml, report_utilization and
+    report_timing_summary are read where they lie in it, and each figure says what it is.
     """
+    if tools:
+        print_tools(runs, as_json)
+        return
     if paired:
         print_paired(runs, as_json)
         return
@@ -66,6 +75,26 @@ def print_paired(runs: tuple[Path, ...], as_json: bool) -> None:
     say(
         f"{runs[1]} is {100 * test.difference:+.2f} points from {runs[0]} on {test.images} images "
         f"(95 %: {100 * test.low:+.2f} to {100 * test.high:+.2f}), t = {test.t:.2f}, p = {test.p:.3g}"
+    )
+
+
+def print_tools(projects: tuple[Path, ...], as_json: bool) -> None:
+    """The plan of a project beside what the tools made of it."""
+    from dataclasses import asdict
+
+    from fireline.errors import FirelineError
+    from fireline.sim.vendor.project import of_project
+
+    if len(projects) != 1:
+        raise FirelineError(f"{len(projects)} projects are not one", hint="fireline compare --tools PROJECT")
+    [project] = projects
+    rows = of_project(project / "project" if (project / "project").is_dir() else project)
+    if as_json:
+        click.echo(json.dumps([{**asdict(one), "difference": one.difference} for one in rows], indent=2))
+        return
+    print_table(
+        ["stage", "figure", "planned", "found", "difference", "evidence"],
+        [(one.stage or "the design", *one.cells()) for one in rows],
     )
 
 

@@ -34,6 +34,7 @@ def report_run(
     from fireline.sim.dataflow.depths import timing_of
     from fireline.sim.report.page import Report, write_report
     from fireline.sim.statistics import Statistics
+    from fireline.sim.vendor.project import of_plan
 
     graph = lowered.graph
     statistics = Statistics(graph)
@@ -66,6 +67,7 @@ def report_run(
             statistics=statistics.nodes(),
             classes=data.classes if data else (),
             disagreements=disagreements(evaluation, graph, compared.differ[:SHOWN] if compared else ()),
+            tools=tuple(of_plan(plan, run / "project")),
             proofs=lowered.proofs,
         ),
     )

@@ -26,6 +26,7 @@ from fireline.sim.report.memory_map import memory_map
 from fireline.sim.report.pipeline import pipeline
 from fireline.sim.report.timeline import timeline
 from fireline.sim.statistics import NodeStatistics
+from fireline.sim.vendor.beside import Beside
 from fireline.sim.verify import Verification
 
 
@@ -35,7 +36,8 @@ class Report:
 
     `timing` is the cycle simulation of `plan`. `facts` are shown at the top as they are, such as ("bits", "w8a8").
     `engines` are the accuracies of the exact engines, the one that stands for the firmware last. `agreement` is between
-    the float network and the firmware, and `disagreements` some of its images. `proofs` are those of lowering.
+    the float network and the firmware, and `disagreements` some of its images. `tools` is what Vitis HLS and Vivado
+    say, beside the plan. `proofs` are those of lowering.
     """
 
     title: str
@@ -50,6 +52,7 @@ class Report:
     statistics: tuple[NodeStatistics, ...] = ()
     classes: tuple[str, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
+    tools: tuple[Beside, ...] = ()
     proofs: Mapping[str, Proof] = field(default_factory=dict)
 
 
@@ -100,6 +103,7 @@ def render(report: Report) -> str:
             pictures=accuracy.pictures(report.disagreements, report.classes),
             summary=summary,
             resources=resources,
+            tools=report.tools,
             pipeline=pipeline(graph, summary),
             layers=hardware.layers(graph, summary),
             timeline=timeline(graph, report.timing) if report.timing else None,
