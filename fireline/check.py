@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import assert_never
 
 import numpy as np
 
@@ -120,6 +121,8 @@ def _check_node(node: Node, sources: list[Node]) -> None:
                     f"a table {node.table.shape} for {node.output.shape[0]} channels of {x[0].type}"
                 )
             _expect_holds(node.output.type, int(node.table.min()), int(node.table.max()))
+        case _:
+            assert_never(node)
 
 
 def _check_conv2d(node: Conv2d, source: Node) -> None:

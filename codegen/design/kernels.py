@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd, prod
+from typing import assert_never
 
 from fireline.codegen.design import stages
 from fireline.codegen.design.latency import MARGIN, landing, process_latency, stream_latency
@@ -220,6 +221,8 @@ class _Builder:
                 operation = Elementwise(node, prod(node.output.shape) // folding.pe)
             case Input():
                 raise AssertionError("the input is where the pixels come from")
+            case _:
+                assert_never(node)
         self._add(node.name, index, operation, inputs, [output])
 
     def _conv2d(self, index: int, node: Conv2d, source: int, output: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from fireline.codegen.design.arithmetic import accumulator_type, product_bits
 from fireline.codegen.design.describe import describe
@@ -91,6 +92,8 @@ def _struct(plan: Plan, index: int) -> Struct:
             }
         case Concat():
             raise AssertionError("a concatenation has no parameters")
+        case _:
+            assert_never(node)
     return Struct(identifier(node.name), describe(plan, node), types, constants(values))
 
 
