@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fireline
+from bench.measure import Result
 from fireline.graph import Graph
 from fireline.model.architecture import Pool, SqueezeNet, Stem, metaparameter_fires
 from fireline.model.data import ImageSet
@@ -60,3 +63,12 @@ def grown(expand: int) -> SqueezeNet:
     """`cifar_e4` with another width; at 128 it is the preset itself."""
     fires = metaparameter_fires(base_e=expand, incr_e=expand)
     return replace(preset("cifar_e4"), stem=Stem(expand * 3 // 4, 2, 1, 1), fires=fires)
+
+
+def for_both(compare: Callable[[str, int, int, Path], Result]) -> list[Result]:
+    """`compare(name, images, repeats, folder)` of the CIFAR network and of SqueezeNet 1.1 at 224x224."""
+    results = []
+    for name in ("cifar_e4", "squeezenet1_1"):
+        with tempfile.TemporaryDirectory() as folder:
+            results.append(compare(name, 16, 5, Path(folder)))
+    return results

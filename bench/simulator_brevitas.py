@@ -5,14 +5,13 @@ python -m bench.simulator_brevitas
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from bench.measure import Result, alternate, finish, one_thread, ratio, timed
-from bench.networks import quantized, random_images
+from bench.networks import for_both, quantized, random_images
 from fireline.model.presets import preset
 from fireline.sim.engines import decode
 from fireline.sim.integer import Simulator
@@ -38,11 +37,7 @@ def compare(name: str, images: int, repeats: int, folder: Path) -> Result:
 
 def main() -> None:
     one_thread()
-    results = []
-    for name in ("cifar_e4", "squeezenet1_1"):
-        with tempfile.TemporaryDirectory() as folder:
-            results.append(compare(name, 16, 5, Path(folder)))
-    finish(results)
+    finish(for_both(compare))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ python -m bench.simulator_qonnx
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from qonnx.transformation.fold_constants import FoldConstants
 from qonnx.transformation.infer_shapes import InferShapes
 
 from bench.measure import Result, alternate, finish, one_thread, ratio, timed
-from bench.networks import quantized, random_images
+from bench.networks import for_both, quantized, random_images
 from fireline.model.presets import preset
 from fireline.sim.engines import decode
 from fireline.sim.integer import Simulator
@@ -44,11 +43,7 @@ def compare(name: str, images: int, repeats: int, folder: Path) -> Result:
 def main() -> None:
     one_thread()
     onnxruntime.set_default_logger_severity(3)
-    results = []
-    for name in ("cifar_e4", "squeezenet1_1"):
-        with tempfile.TemporaryDirectory() as folder:
-            results.append(compare(name, 16, 5, Path(folder)))
-    finish(results)
+    finish(for_both(compare))
 
 
 if __name__ == "__main__":

@@ -83,12 +83,11 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
             raise FirelineError("a baseline starts from random weights", node=recipe.name)
         start_from(network, recipe.start.weights, recipe.start.preprocessing)
     fit(network, data, test, training, Files(out / METRICS, out / CHECKPOINT), "float", machines=machines)
-    epochs = sum(phase.epochs for phase in training.phases)
     scores = logits(network, test)
     run = Run(
         preset=recipe.network,
         architecture=config,
-        weights=f"trained on {recipe.data}, {epochs} epochs",
+        weights=trained_on(recipe),
         classes=data.classes,
         seed=training.seed,
         float_accuracy=accuracy(scores, test.labels),
@@ -100,6 +99,12 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
         write_curves(read_rows(out / METRICS), out / CURVES, recipe.name)
         write_run(out, run)
     return run
+
+
+def trained_on(recipe: Recipe) -> str:
+    """What a run's float weights come from, in words."""
+    epochs = sum(phase.epochs for phase in recipe.train.phases)
+    return f"trained on {recipe.data}, {epochs} epochs"
 
 
 def write_run(folder: Path, run: Run) -> None:

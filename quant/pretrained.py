@@ -28,8 +28,8 @@ from fireline.model.download import cache
 from fireline.model.evaluate import accuracy, logits
 from fireline.model.network import Staged, float_network
 from fireline.model.recipe import read_recipe
-from fireline.model.run import FLOAT, INFO, load_float, read_run, run_json, save_network
-from fireline.quant.run import TWIN, build_run_twin, export_run, load_twin
+from fireline.model.run import FLOAT, INFO, load_float, read_run, run_json, save_network, trained_on
+from fireline.quant.run import TWIN, build_run_twin, calibrated_on, export_run, load_twin
 from fireline.quant.twin import convolutions
 
 FLOAT_PART, TWIN_PART = "float/", "twin/"
@@ -86,12 +86,11 @@ def pack(run_folder: Path, name: str, out: Path) -> None:
     arrays = dict(_arrays(network, FLOAT_PART, np.float16)) | dict(_arrays(twin, TWIN_PART, np.float32))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    epochs = sum(phase.epochs for phase in recipe.train.phases)
     run = replace(
         run,
         recipe=recipe,
-        weights=f"trained on {recipe.data}, {epochs} epochs",
-        calibration=f"{recipe.quantize.images if recipe.quantize else 0} images of {recipe.data}",
+        weights=trained_on(recipe),
+        calibration=calibrated_on(recipe.quantize.images if recipe.quantize else 0, recipe.data),
         float_accuracy=accuracy(logits(network, test), test.labels),
         twin_accuracy=accuracy(logits(twin, test), test.labels),
     )

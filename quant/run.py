@@ -85,7 +85,7 @@ def quantize(
         run,
         classes=run.classes or _class_names(training.classes, run.architecture.classes),
         bits=str(precision),
-        calibration=f"{min(images, len(training))} images of {data}",
+        calibration=calibrated_on(min(images, len(training)), data),
         epochs=sum(phase.epochs for phase in tuning.phases) if tuning else 0,
         twin_accuracy=reached,
     )
@@ -142,6 +142,11 @@ def build_run_twin(run: Run) -> Network:
     assert isinstance(config, SqueezeNet), "baselines are not quantized"
     folded = float_network(replace(config, batch_norm="none"))
     return build_twin(folded, parse_precision(str(run.bits)))
+
+
+def calibrated_on(images: int, data: str) -> str:
+    """What a run's scales come from, in words."""
+    return f"{images} images of {data}"
 
 
 def export_run(folder: Path) -> Path:
