@@ -12,6 +12,7 @@ import pytest
 
 from fireline.cli import main
 from fireline.codegen.lower.network import lower
+from fireline.graph import Node
 from fireline.sim import engines
 from tests.fireline.test_cli import run
 from tests.qonnx_models import QonnxBuilder, fire_model
@@ -46,7 +47,7 @@ def differing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The QONNX executor has one integer of the output elsewhere, on the grid and far from any tie."""
     decode = engines.decode
 
-    def shifted(node: engines.Node, real: np.ndarray) -> np.ndarray:
+    def shifted(node: Node, real: np.ndarray) -> np.ndarray:
         values = decode(node, real).copy()
         values[0, 0, 0, 0] += 1 if node.kind == "globalavgpool2d" else 0
         return values
