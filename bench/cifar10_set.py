@@ -45,7 +45,9 @@ def main() -> None:
         simulated = cost(lambda: csim.run(project, integers, jobs=CORES))
         torch.set_num_threads(1)  # of each engine, for two run at the same time
         engines = [
-            real_valued(graph, "brevitas", lambda images: brevitas_trace(network.twin, images)),
+            real_valued(
+                graph, "brevitas", network.model, lambda images: brevitas_trace(network.twin, images)
+            ),
             replace(qonnx_executor(graph, network.model), every=SAMPLE),
             csim_engine(graph, project, 1),
         ]

@@ -58,7 +58,9 @@ def whole_way(config: SqueezeNet, bits: str, folder: Path) -> Graph:
     export(twin, folder / "model.onnx")
     graph = lower(folder / "model.onnx")
     witnesses = [
-        engines.real_valued(graph, "brevitas", lambda images: brevitas_trace(twin, images)),
+        engines.real_valued(
+            graph, "brevitas", folder / "model.onnx", lambda images: brevitas_trace(twin, images)
+        ),
         engines.qonnx_executor(graph, folder / "model.onnx"),
     ]
     verify(graph, engines.simulator(graph), witnesses, [pixels[:1]]).require_exact()
