@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from fireline.codegen.lower.qoperator import as_qdq
 from fireline.errors import EngineError, FirelineError
 from fireline.graph import Graph
 from fireline.sim.engine import OFF_GRID, Engine, Images, Integers, Judged, decode, file_order
@@ -65,7 +66,7 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
         from qonnx.core.onnx_exec import execute_onnx
         from qonnx.transformation.infer_shapes import InferShapes
 
-        proto = single(onnx.load(str(model)))
+        proto = single(as_qdq(onnx.load(str(model)), np.float32))
         wrapper = ModelWrapper(proto).transform(InferShapes())
         name = wrapper.graph.input[0].name
         order = file_order(graph, wrapper.get_tensor_shape(name)[1:])

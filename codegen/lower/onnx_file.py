@@ -13,6 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
+from fireline.codegen.lower.qoperator import as_qdq
 from fireline.codegen.lower.values import Layout
 from fireline.errors import FirelineError
 from fireline.graph import Shape
@@ -113,7 +114,7 @@ def read(path: Path) -> OnnxGraph:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FirelineError(f"cannot be read: {reason}", node=where) from None
     try:
-        model = onnx.load_model_from_string(content)
+        model = as_qdq(onnx.load_model_from_string(content))
         graph = model.graph
         if not graph.node:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)

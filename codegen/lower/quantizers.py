@@ -315,7 +315,9 @@ def _integral(kind: np.dtype[Any]) -> bool:
 
 def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int, int]:
     """Scale and zero point of a linear quantizer, shaped to broadcast, and the ends of its type."""
-    scale = _numbers(state, node.inputs[1], "the scale")
+    scale = state.constant(node.inputs[1], "the scale").array
+    if scale.dtype != np.float64:  # as the product of two scales is
+        scale = scale.astype(np.float32)
     zero = (
         state.constant(node.inputs[2], "the zero point").array
         if node.input(2)

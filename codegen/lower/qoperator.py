@@ -1,0 +1,228 @@
+"""Operations on integers, as onnxruntime writes them, become operations on real numbers between quantizers.
+
+onnxruntime's QOperator format computes with integers: an operation has scales and zero points among its inputs
+(QLinearConv and QLinearMatMul of ONNX, the others of onnxruntime's docs/ContribOperators.md). The same said in ONNX's own
+operations, between DequantizeLinear and QuantizeLinear, is what lowering reads and what the QONNX executor runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from fireline.errors import FirelineError
+
+MICROSOFT = "com.microsoft"
+# Operations that choose or move values: what they do to integers of one scale they do to the reals.
+MOVING = ("Flatten", "Identity", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+_FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+def as_qdq(
+    model: onnx.ModelProto, product: type[np.float32] | type[np.float64] = np.float64
+) -> onnx.ModelProto:
+    """`model` with its operations on integers rewritten; `model` itself where it has none.
+
+    A bias has the product of two scales as its own, which float64 holds and float32, all that ONNX allows, rounds:
+    `product` says what it is written as.
+
+    Raises:
+        FirelineError: an operation lacks inputs, or has a scale that is no constant.
+    """
+    writer = _Writer(_constants(model.graph), product)
+    for node in model.graph.node:
+        writer.write(node)
+    if all(new is old for new, old in zip(writer.nodes, model.graph.node, strict=False)):
+        return model
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    del made.graph.node[:]
+    made.graph.node.extend(writer.nodes)
+    made.graph.initializer.extend(writer.added)
+    return made
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    held = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            held |= {node.output[0]: a.t for a in node.attribute if a.name == "value"}
+    return held
+
+
+@dataclass
+class _Writer:
+    """The rewritten nodes so far."""
+
+    constants: dict[str, onnx.TensorProto]
+    product: type[np.float32] | type[np.float64]
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    added: list[onnx.TensorProto] = field(default_factory=list)
+    quantized: dict[str, tuple[str, str]] = field(default_factory=dict)  # scale and zero point of tensors of integers
+    reals: dict[str, str] = field(default_factory=dict)  # what such a tensor is dequantized to
+
+    def write(self, node: onnx.NodeProto) -> None:
+        """What stands for `node`, which may be itself."""
+        op = node.op_type
+        if op in OPERATIONS and (node.domain == MICROSOFT or op in ("QLinearConv", "QLinearMatMul")):
+            OPERATIONS[op](self, node)
+            return
+        if node.domain == MICROSOFT and op in ("QuantizeLinear", "DequantizeLinear"):
+            plain = onnx.NodeProto()
+            plain.CopyFrom(node)
+            plain.domain = ""
+            node = plain
+        if op in MOVING and node.input and node.input[0] in self.quantized and not any(node.output[1:]):
+            scale, zero = self.quantized[node.input[0]]
+            made = self.made(node, op, [self.real(node.input[0], scale, zero), *node.input[1:]])
+            self.quantize(node, made, scale, zero)
+            return
+        if op == "QuantizeLinear" and self._single(_input(node, 1)):
+            self.quantized[node.output[0]] = (node.input[1], node.input[2] if len(node.input) > 2 else "")
+        self.nodes.append(node)
+
+    def _single(self, name: str) -> bool:
+        return name in self.constants and int(np.prod(self.constants[name].dims)) == 1
+
+    def real(self, tensor: str, scale: str, zero: str, axis: int = 1) -> str:
+        """The tensor that `tensor`, integers, is dequantized to."""
+        if tensor not in self.reals:
+            self.reals[tensor] = f"{tensor}/dequantized"
+            self.nodes.append(
+                onnx.helper.make_node(
+                    "DequantizeLinear", _named(tensor, scale, zero), [self.reals[tensor]], axis=axis
+                )
+            )
+        return self.reals[tensor]
+
+    def operand(self, node: onnx.NodeProto, first: int, axis: int = 1) -> str:
+        """The real numbers of three inputs: integers, scale, zero point."""
+        return self.real(_input(node, first), _input(node, first + 1), _optional(node, first + 2), axis)
+
+    def bias(self, node: onnx.NodeProto, position: int, scales: tuple[int, int]) -> list[str]:
+        """The real bias of an operation that may have one, in units of the product of two scales."""
+        tensor = _optional(node, position)
+        if not tensor:
+            return []
+        product = f"{node.output[0]}/bias_scale"
+        a, b = (self._scale(node, _input(node, i)) for i in scales)
+        self.added.append(numpy_helper.from_array((a * b).astype(self.product), product))
+        made = f"{node.output[0]}/bias"
+        self.nodes.append(onnx.helper.make_node("DequantizeLinear", [tensor, product], [made], axis=0))
+        return [made]
+
+    def _scale(self, node: onnx.NodeProto, name: str) -> np.ndarray:
+        if name not in self.constants:
+            raise FirelineError(
+                f"scale {name!r} is no constant", node=_label(node), hint="quantize it statically"
+            )
+        return numpy_helper.to_array(self.constants[name]).astype(np.float64)
+
+    def made(self, node: onnx.NodeProto, op: str, inputs: Sequence[str], output: str = "") -> str:
+        """`op` on real numbers, with the attributes of `node`, turned round where that has the channels last."""
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        last = attributes.pop("channels_last", op == "MaxPool" and node.op_type == "NhwcMaxPool")
+        output = output or f"{node.output[0]}/real"
+        if not last:
+            self.nodes.append(onnx.helper.make_node(op, inputs, [output], node.name, **attributes))
+            return output
+        turned = self._transposed(inputs[0], f"{output}/input", _FIRST)
+        first = f"{output}/channels_first"
+        self.nodes.append(onnx.helper.make_node(op, [turned, *inputs[1:]], [first], node.name, **attributes))
+        return self._transposed(first, output, _LAST)
+
+    def _transposed(self, tensor: str, output: str, order: tuple[int, ...]) -> str:
+        self.nodes.append(onnx.helper.make_node("Transpose", [tensor], [output], perm=order))
+        return output
+
+    def quantize(self, node: onnx.NodeProto, real: str, scale: str, zero: str) -> None:
+        """The integers that `node` made, of `real`."""
+        self.nodes.append(
+            onnx.helper.make_node("QuantizeLinear", _named(real, scale, zero), [node.output[0]], node.name)
+        )
+        self.quantized[node.output[0]] = (scale, zero)
+
+    def output(self, node: onnx.NodeProto, op: str, inputs: Sequence[str], first: int) -> None:
+        """`op` on real numbers, quantized by the scale and zero point at inputs `first` and the next."""
+        self.quantize(node, self.made(node, op, inputs), _input(node, first), _optional(node, first + 1))
+
+
+def _conv(writer: _Writer, node: onnx.NodeProto) -> None:
+    x, weight = writer.operand(node, 0), writer.operand(node, 3, axis=0)
+    writer.output(node, "Conv", [x, weight, *writer.bias(node, 8, (1, 4))], 6)
+
+
+def _gemm(writer: _Writer, node: onnx.NodeProto) -> None:
+    transposed = any(a.name == "transB" and a.i for a in node.attribute)
+    x, weight = writer.operand(node, 0), writer.operand(node, 3, axis=0 if transposed else 1)
+    inputs = [x, weight, *writer.bias(node, 6, (1, 4))]
+    if _optional(node, 7):
+        writer.output(node, "Gemm", inputs, 7)
+    else:
+        writer.made(node, "Gemm", inputs, node.output[0])
+
+
+def _concat(writer: _Writer, node: onnx.NodeProto) -> None:
+    writer.output(node, "Concat", [writer.operand(node, i) for i in range(2, len(node.input), 3)], 0)
+
+
+def _nhwc_max_pool(writer: _Writer, node: onnx.NodeProto) -> None:
+    tensor = _input(node, 0)
+    if tensor not in writer.quantized:
+        raise FirelineError(
+            f"its input {tensor!r} is not quantized", node=_label(node), hint="save the file at a lower level"
+        )
+    scale, zero = writer.quantized[tensor]
+    writer.quantize(node, writer.made(node, "MaxPool", [writer.real(tensor, scale, zero)]), scale, zero)
+
+
+def _of_one(op: str) -> Callable[[_Writer, onnx.NodeProto], None]:
+    return lambda writer, node: writer.output(node, op, [writer.operand(node, 0)], 3)
+
+
+def _of_two(op: str) -> Callable[[_Writer, onnx.NodeProto], None]:
+    return lambda writer, node: writer.output(node, op, [writer.operand(node, 0), writer.operand(node, 3)], 6)
+
+
+OPERATIONS: dict[str, Callable[[_Writer, onnx.NodeProto], None]] = {
+    "NhwcMaxPool": _nhwc_max_pool,
+    "QGemm": _gemm,
+    "QLinearAdd": _of_two("Add"),
+    "QLinearAveragePool": _of_one("AveragePool"),
+    "QLinearConcat": _concat,
+    "QLinearConv": _conv,
+    "QLinearGlobalAveragePool": _of_one("GlobalAveragePool"),
+    "QLinearLeakyRelu": _of_one("LeakyRelu"),
+    "QLinearMatMul": _of_two("MatMul"),
+    "QLinearMul": _of_two("Mul"),
+    "QLinearReduceMean": _of_one("ReduceMean"),
+    "QLinearSigmoid": _of_one("Sigmoid"),
+}
+
+
+def _label(node: onnx.NodeProto) -> str:
+    return f"{node.op_type} {node.name or node.output[0]}"
+
+
+def _optional(node: onnx.NodeProto, position: int) -> str:
+    return str(node.input[position]) if position < len(node.input) else ""
+
+
+def _input(node: onnx.NodeProto, position: int) -> str:
+    name = _optional(node, position)
+    if not name:
+        raise FirelineError(
+            f"its input {position} is missing, it has {len(node.input)}",
+            node=_label(node),
+            hint="a tool before has damaged the file: quantize the network again",
+        )
+    return name
+
+
+def _named(*names: str) -> list[str]:
+    """Inputs, but for those at the end that are left out."""
+    return [name for name in names if name]
