@@ -163,7 +163,9 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             return Exact(x[0].integers.sum(axis=(2, 3), keepdims=True), x[0].unit / pixels)
         case "Concat":
             unit = common(*(part.unit for part in x))
-            return Exact(np.concatenate([part.integers * int(part.unit / unit) for part in x], axis=1), unit)
+            return Exact(
+                np.concatenate([part.integers * int(part.unit / unit) for part in x], axis=a["axis"]), unit
+            )
         case "Add":
             return plus(x[0], x[1])
         case "Sub":
@@ -247,6 +249,7 @@ def trunc(name: str, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
 LINEAR = (
     "QuantizeLinear",
     "DequantizeLinear",
+    "NhwcMaxPool",
     "QLinearConv",
     "QLinearAdd",
     "QLinearMul",
@@ -265,6 +268,15 @@ NOTHING = Exact(np.zeros((), dtype=object), Fraction(0))
 def linear(node: onnx.NodeProto, x: list[Exact], kinds: list[Any], a: dict[str, Any], trace: Trace) -> Exact:
     """Dequantize, compute in reals, quantize, as they are defined; `kinds` are the types of constant inputs."""
     name, axis = node.output[0], a.get("axis", 1)
+    if a.get("channels_last") or node.op_type == "NhwcMaxPool":
+        plain = onnx.helper.make_node(node.op_type.removeprefix("Nhwc"), node.input, node.output)
+        x = [turned(x[0], (0, 3, 1, 2)), *x[1:]]
+        first = plain.op_type == "MaxPool"
+        made = max_pool(x[0], a) if first else linear(plain, x, kinds, {**a, "channels_last": 0}, trace)
+        for kept in (trace.distance, trace.step):
+            if name in kept:
+                kept[name] = kept[name].transpose(0, 2, 3, 1)
+        return turned(made, (0, 2, 3, 1))
 
     def real(first: int) -> Exact:
         value, scale, zero = (*x[first : first + 3], NOTHING)[:3]

@@ -12,9 +12,9 @@ from fireline.codegen.lower.folding import fold, foldable
 from fireline.codegen.lower.names import identifier
 from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
 from fireline.codegen.lower.operations import OPERATIONS
-from fireline.codegen.lower.quantizers import input_layout
+from fireline.codegen.lower.quantizers import codes_out, input_layout
 from fireline.codegen.lower.state import State, same_order
-from fireline.codegen.lower.values import Activation, Constant, Pieces
+from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces
 from fireline.codegen.requantize.solve import Proof
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
@@ -101,6 +101,8 @@ def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
     value = state.values[onnx.output]
     if isinstance(value, Pieces):
         value = state.concat(value, onnx.output)
+    if isinstance(value, Codes):
+        value = codes_out(state, value, onnx.output)
     if not isinstance(value, Activation):
         raise FirelineError("the output does not depend on the input", node=onnx.output)
     value = state.settle(value, onnx.output)

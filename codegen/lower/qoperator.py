@@ -1,7 +1,7 @@
 """Operations on integers, as onnxruntime writes them, become operations on real numbers between quantizers.
 
 onnxruntime's QOperator format computes with integers: an operation has scales and zero points among its inputs
-(QLinearConv and QLinearMatMul of ONNX, the others of onnxruntime's docs/ContribOperators.md). The same said in ONNX's own
+(QLinearConv and QLinearMatMul of ONNX, the others of onnxruntime, docs/ContribOperators.md). The same in ONNX's own
 operations, between DequantizeLinear and QuantizeLinear, is what lowering reads and what the QONNX executor runs.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
@@ -49,8 +50,9 @@ def as_qdq(
 def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
     held = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Constant":
-            held |= {node.output[0]: a.t for a in node.attribute if a.name == "value"}
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "value":
+                held[node.output[0]] = attribute.t
     return held
 
 
@@ -62,7 +64,9 @@ class _Writer:
     product: type[np.float32] | type[np.float64]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     added: list[onnx.TensorProto] = field(default_factory=list)
-    quantized: dict[str, tuple[str, str]] = field(default_factory=dict)  # scale and zero point of tensors of integers
+    quantized: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # scale and zero point of tensors of integers
     reals: dict[str, str] = field(default_factory=dict)  # what such a tensor is dequantized to
 
     def write(self, node: onnx.NodeProto) -> None:
@@ -115,12 +119,12 @@ class _Writer:
         self.nodes.append(onnx.helper.make_node("DequantizeLinear", [tensor, product], [made], axis=0))
         return [made]
 
-    def _scale(self, node: onnx.NodeProto, name: str) -> np.ndarray:
+    def _scale(self, node: onnx.NodeProto, name: str) -> npt.NDArray[np.float64]:
         if name not in self.constants:
             raise FirelineError(
                 f"scale {name!r} is no constant", node=_label(node), hint="quantize it statically"
             )
-        return numpy_helper.to_array(self.constants[name]).astype(np.float64)
+        return np.asarray(numpy_helper.to_array(self.constants[name]), dtype=np.float64)
 
     def made(self, node: onnx.NodeProto, op: str, inputs: Sequence[str], output: str = "") -> str:
         """`op` on real numbers, with the attributes of `node`, turned round where that has the channels last."""

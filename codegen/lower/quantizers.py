@@ -254,14 +254,7 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
     if isinstance(value, Codes):
         if not (np.array_equal(scale, value.scale) and np.array_equal(zero_point, value.zero_point)):
             raise FirelineError("its scale or zero point is not that of its QuantizeLinear")
-        type = IntType.holding(value.low, value.high)
-        # ONNX rounds before it adds the zero point. The input node does so itself.
-        raw = isinstance(state.value(value.source), Raw)
-        odd = bool((zero_point.astype(np.int64) % 2).any()) and not raw
-        if odd and not (zero_point.astype(np.int64) % 2).all():
-            raise FirelineError("some zero points are odd, some even", hint="use one zero point")
-        spec = Spec(scale, zero_point, type, value.low, value.high, "HALF_ODD" if odd else "HALF_EVEN")
-        _dequantize(state, node, value, spec)
+        _dequantize(state, node, value)
         return
     if isinstance(value, Raw) and state.onnx.integer_input is not None:
         state.values[node.outputs[0]] = _codes_in(state, node, value.layout, scale, zero_point)
@@ -297,11 +290,34 @@ def _codes_in(
     return x.mapped(unit, tuple(-zero * u for u in unit))
 
 
-def _dequantize(state: State, node: OnnxNode, codes: Codes, spec: Spec) -> None:
+def _spec(state: State, codes: Codes) -> Spec:
+    """The quantizer that made `codes`."""
+    points = codes.zero_point.astype(np.int64)
+    # ONNX rounds before it adds the zero point. The input node does so itself.
+    odd = bool((points % 2).any()) and not isinstance(state.value(codes.source), Raw)
+    if odd and not (points % 2).all():
+        raise FirelineError("some zero points are odd, some even", hint="use one zero point")
+    type = IntType.holding(codes.low, codes.high)
+    mode: Mode = "HALF_ODD" if odd else "HALF_EVEN"
+    return Spec(codes.scale, codes.zero_point, type, codes.low, codes.high, mode)
+
+
+def codes_out(state: State, codes: Codes, tensor: str) -> Activation:
+    """The integers of `tensor` as the numbers they are: a file may end with them."""
+    _check_scale(codes.scale)
+    value = state.value(codes.source)
+    whole = value if isinstance(value, Pieces) else state.activation(codes.source)
+    target = _target(_spec(state, codes), whole.layout, whole.shape[0])
+    node = OnnxNode("QuantizeLinear", "", (codes.source,), (tensor,))
+    requantize(state, node, replace(target, scale=(Fraction(1),), zero_point=0))
+    return state.activation(tensor)
+
+
+def _dequantize(state: State, node: OnnxNode, codes: Codes) -> None:
     """The value that `codes` stand for: it is quantized once, whoever reads the codes."""
     tensor = node.inputs[0]
     if tensor not in state.dequantized:
-        _quantize(state, replace(node, inputs=(codes.source, *node.inputs[1:])), spec)
+        _quantize(state, replace(node, inputs=(codes.source, *node.inputs[1:])), _spec(state, codes))
         state.dequantized[tensor] = state.values[node.outputs[0]]
     value = state.dequantized[tensor]
     if isinstance(value, Activation):

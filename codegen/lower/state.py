@@ -222,6 +222,8 @@ class State:
         output = Tensor(value.shape, target.type, target.scale, target.zero_point)
         private = tensor is None or self.read_once(tensor)
         source = tensor if same_order(value.shape, value.layout) else None
+        if output == made_by.output and self._unchanged(value, target, reach):
+            return self.at(value.index, False, value.layout)
         if isinstance(made_by, Conv2d | Add) and made_by.requantize is None and value.private:
             if isinstance(made_by, Add):
                 made_by, solution = self._sum(made_by, channels, target.quantizer)
@@ -247,6 +249,27 @@ class State:
             )
         self.proofs[node.name] = solution.proof
         return self.append(node, private, value.layout)
+
+    def _unchanged(self, value: Activation, target: Target, reach: tuple[int, int]) -> bool:
+        """Whether every integer that occurs becomes itself, as behind the second of two equal quantizers."""
+        least, most = reach
+        if value.curves or not target.quantizer.low <= least <= most <= target.quantizer.high:
+            return False
+        rows = zip(
+            value.scale,
+            value.offset,
+            value.low,
+            value.high,
+            per_channel(target.unit, value.shape[0]),
+            strict=True,
+        )
+        return all(
+            scale == unit
+            and offset == -target.shift * unit
+            and low <= scale * least + offset
+            and scale * most + offset <= high
+            for scale, offset, low, high, unit in rows
+        )
 
     def _sum(self, node: Add, channels: Sequence[Channel], quantizer: Quantizer) -> tuple[Add, Solution]:
         """The rule behind a sum; its operands' multipliers are made small where that is exact."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime as ort
+from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -92,6 +93,7 @@ def _saved(path: Path, level: str, folder: Path) -> Path:
 def onnxruntime_values(path: Path, image: np.ndarray) -> Tensors:
     """Every tensor of a file as onnxruntime computes it, its optimizations off."""
     model = onnx.load(str(path))
+    _without_saturation(model.graph)
     known = {value.name for value in model.graph.output}
     for node in model.graph.node:
         model.graph.output.extend(
@@ -104,3 +106,26 @@ def onnxruntime_values(path: Path, image: np.ndarray) -> Tensors:
     names = [value.name for value in session.get_outputs()]
     first = session.get_inputs()[0].name
     return dict(zip(names, session.run(None, {first: image[None]}), strict=True))
+
+
+def _without_saturation(graph: onnx.GraphProto) -> None:
+    """Signed weights become unsigned ones of the same values.
+
+    On processors without VNNI onnxruntime saturates the sum of two products of unsigned by signed integers at 16 bits
+    (its documentation, "Quantize ONNX models", when to use reduce_range). Of unsigned ones it does not.
+    """
+    held = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type not in ("QLinearConv", "QLinearMatMul", "QGemm"):
+            continue
+        names = [node.input[i] for i in (2, 3, 5)]
+        if [held[name].data_type if name in held else None for name in names] != [
+            onnx.TensorProto.UINT8,
+            onnx.TensorProto.INT8,
+            onnx.TensorProto.INT8,
+        ]:
+            continue
+        for position in (3, 5):
+            values = numpy_helper.to_array(held[node.input[position]]).astype(np.int64) + 128
+            node.input[position] = f"{node.name}/{node.input[position]}"
+            graph.initializer.append(numpy_helper.from_array(values.astype(np.uint8), node.input[position]))
