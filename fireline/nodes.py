@@ -121,7 +121,9 @@ Rule = Requantize | Thresholds
 class Input:
     """Quantized pixels: a real value x enters as `clamp(round(x / scale) + zero_point)`, rounding half to even.
 
-    Fireline's own networks have scale 1 and type uint8 here, so raw pixels enter as they are.
+    That is ONNX's QuantizeLinear. QONNX's Quant adds the zero point before it rounds, which differs at ties where that
+    is odd: `zero_point_first` says so. Fireline's own networks have scale 1 and type uint8 here, so raw pixels enter as
+    they are.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Input:
     )
     output: Tensor
     inputs: tuple[()] = ()
+    zero_point_first: bool = False
     kind: Literal["input"] = "input"
 
 

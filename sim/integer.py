@@ -64,8 +64,9 @@ def quantize(node: Input, images: Images) -> Integers:
     if images.dtype.kind in "iu" and node.output.scale == (Fraction(1),):
         return np.clip(images.astype(np.int64) + zero_point, type.min, type.max)
     scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
-    steps = np.rint(np.clip(images.astype(np.float64) / scale, -(2.0**53), 2.0**53)).astype(np.int64)
-    return np.asarray(np.clip(steps + zero_point, type.min, type.max))
+    steps = np.clip(images.astype(np.float64) / scale, -(2.0**51), 2.0**51)
+    before, after = (zero_point, 0) if node.zero_point_first else (0, zero_point)
+    return np.asarray(np.clip(np.rint(steps + before).astype(np.int64) + after, type.min, type.max))
 
 
 def exact_dtype(magnitude: int, node: Node) -> torch.dtype:

@@ -196,6 +196,11 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             return Exact(total, x[0].unit * Fraction(total.size, x[0].integers.size))
         case "Identity" | "Dropout":
             return x[0]
+        case "Pad":
+            sides = [int(side) for side in x[1].fractions().ravel()]
+            fill = x[2].fractions().item() if len(x) > 2 and x[2] is not NOTHING else Fraction(0)
+            frame = list(zip(sides[:4], sides[4:], strict=True))
+            return Exact.of(np.pad(x[0].fractions(), frame, constant_values=fill))
         case "Relu":
             return Exact(np.maximum(x[0].integers, 0), x[0].unit)
         case "LeakyRelu":

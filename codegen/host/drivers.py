@@ -70,6 +70,7 @@ def driver_values(plan: Plan) -> dict[str, Any]:
         "input_type": _c_type(IntType(beat.slot, first.output.type.signed)),
         "output_type": _c_type(word),
         "raw": _raw(first.output),
+        "zero_point_first": first.zero_point_first,
         "input_scale": _rows(first.output.scale),
         "output_scale": _rows(last.output.scale),
         "scales": len(last.output.scale),

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
+from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State, shared
 from fireline.codegen.lower.values import Activation, Layout, QuantizedConstant, broadcast, fraction
 from fireline.codegen.lower.windows import MAX_SIDE, Window, dilation, window
@@ -29,7 +30,7 @@ def conv(state: State, node: OnnxNode) -> None:
     layout: Layout = "chw"
     if node.domain == CHANNELS_LAST:
         weight, layout = weight.transposed((0, 3, 1, 2)), "hwc"
-    x = state.activation(node.inputs[0])
+    x, shape, frame = unframed(state, node.inputs[0], 0.0)
     expect_layout(x, layout)
     sides = tuple(map(int, weight.integers.shape[2:]))
     if node.integers("kernel_shape", sides) != sides:
@@ -45,7 +46,7 @@ def conv(state: State, node: OnnxNode) -> None:
         x,
         weight,
         _bias(state, node.input(2), len(weight.integers)),
-        window(node, x.shape, kernel, dilated=True),
+        framed(window(node, shape, kernel, dilated=True), frame),
     )
 
 

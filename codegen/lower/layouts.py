@@ -9,7 +9,7 @@ import numpy as np
 
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Constant, Layout, Pieces, QuantizedConstant, Raw
+from fireline.codegen.lower.values import Activation, Constant, Layout, Padded, Pieces, QuantizedConstant, Raw
 from fireline.errors import FirelineError
 
 # The permutations that move the channels, and the layouts they join.
@@ -38,6 +38,8 @@ def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
         value = moved(value)
     elif isinstance(value, Pieces):
         value = Pieces(tuple(map(moved, value.parts)))
+    elif isinstance(value, Padded):
+        value = replace(value, value=moved(value.value))
     elif isinstance(value, Raw) and layout:
         value = Raw(layout)
     state.values[node.outputs[0]] = value
@@ -90,6 +92,8 @@ def transpose(state: State, node: OnnxNode) -> None:
     parts: tuple[Activation | Raw, ...]
     if isinstance(value, Raw):
         parts = (value,)
+    elif isinstance(value, Padded):
+        parts = (value.value,)
     else:
         parts = value.parts if isinstance(value, Pieces) else (state.activation(node.inputs[0]),)
     before, after = _TRANSPOSITIONS.get(order, (None, None))

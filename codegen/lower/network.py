@@ -14,7 +14,7 @@ from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, const
 from fireline.codegen.lower.operations import OPERATIONS
 from fireline.codegen.lower.quantizers import codes_out, input_layout
 from fireline.codegen.lower.state import State, same_order
-from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces
+from fireline.codegen.lower.values import Activation, Codes, Constant, Padded, Pieces
 from fireline.codegen.requantize.solve import Proof
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
@@ -99,8 +99,8 @@ def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
     if onnx.output not in state.values:
         raise FirelineError("no node makes the output", node=onnx.output)
     value = state.values[onnx.output]
-    if isinstance(value, Pieces):
-        value = state.concat(value, onnx.output)
+    if isinstance(value, Pieces | Padded):
+        value = state.activation(onnx.output)
     if isinstance(value, Codes):
         value = codes_out(state, value, onnx.output)
     if not isinstance(value, Activation):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fireline.codegen.lower import convolutions, elementwise, layouts, pools, quantizers
+from fireline.codegen.lower import convolutions, elementwise, layouts, pads, pools, quantizers
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
 
@@ -41,6 +41,7 @@ OPERATIONS: dict[str, Operation] = {
     "Mul": Operation(elementwise.mul, 2),
     "Neg": Operation(elementwise.neg),
     "PRelu": Operation(elementwise.prelu, 2),
+    "Pad": Operation(pads.pad),
     "Quant": Operation(quantizers.quant, 4),
     "QuantizeLinear": Operation(quantizers.quantize_linear, 2),
     "ReduceMean": Operation(pools.reduce_mean),

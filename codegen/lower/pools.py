@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from fireline.codegen.lower.convolutions import convolve, expect_layout, negated
 from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
+from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Layout, Pieces, QuantizedConstant
 from fireline.codegen.lower.windows import kernel_shape, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
-from fireline.graph import GlobalAvgPool2d, MaxPool2d, Tensor
+from fireline.graph import GlobalAvgPool2d, MaxPool2d, Padding, Shape, Tensor
 
 
 def maxpool(state: State, node: OnnxNode) -> None:
@@ -24,17 +26,17 @@ def maxpool(state: State, node: OnnxNode) -> None:
         raise FirelineError("the indices of a max pool are not supported")
     value = state.value(node.inputs[0])
     if isinstance(value, Pieces) and not state.alike(value):
-        parts = tuple(_maxpool(state, node, part) for part in value.parts)
+        parts = tuple(_maxpool(state, node, part, part.shape, (0, 0, 0, 0)) for part in value.parts)
         state.values[node.outputs[0]] = Pieces(parts)
         return
-    state.values[node.outputs[0]] = _maxpool(state, node, state.activation(node.inputs[0]))
+    state.values[node.outputs[0]] = _maxpool(state, node, *unframed(state, node.inputs[0], -inf))
 
 
-def _maxpool(state: State, node: OnnxNode, x: Activation) -> Activation:
+def _maxpool(state: State, node: OnnxNode, x: Activation, shape: Shape, frame: Padding) -> Activation:
     expect_layout(x, "hwc" if node.domain == CHANNELS_LAST else "chw")
     if min(x.scale) < 0:
         x = negated(state, x)
-    place = window(node, x.shape, kernel_shape(node))
+    place = framed(window(node, shape, kernel_shape(node)), frame)
     output = replace(state.tensor(x), shape=(x.shape[0], *place.outputs))
     name = state.name(node.outputs[0], "maxpool")
     # The file's tensor has what is pending behind the integers: a function, a bias.

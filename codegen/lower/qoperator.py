@@ -19,7 +19,7 @@ from fireline.errors import FirelineError
 
 MICROSOFT = "com.microsoft"
 # Operations that choose or move values: what they do to integers of one scale they do to the reals.
-MOVING = ("Flatten", "Identity", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+MOVING = ("Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 _FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -64,10 +64,9 @@ class _Writer:
     product: type[np.float32] | type[np.float64]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     added: list[onnx.TensorProto] = field(default_factory=list)
-    quantized: dict[str, tuple[str, str]] = field(
-        default_factory=dict
-    )  # scale and zero point of tensors of integers
-    reals: dict[str, str] = field(default_factory=dict)  # what such a tensor is dequantized to
+    # Scale and zero point of tensors of integers, and the tensor that each is dequantized to.
+    quantized: dict[str, tuple[str, str]] = field(default_factory=dict)
+    reals: dict[str, str] = field(default_factory=dict)
 
     def write(self, node: onnx.NodeProto) -> None:
         """What stands for `node`, which may be itself."""
@@ -81,13 +80,32 @@ class _Writer:
             plain.domain = ""
             node = plain
         if op in MOVING and node.input and node.input[0] in self.quantized and not any(node.output[1:]):
-            scale, zero = self.quantized[node.input[0]]
-            made = self.made(node, op, [self.real(node.input[0], scale, zero), *node.input[1:]])
-            self.quantize(node, made, scale, zero)
+            self._move(node)
             return
         if op == "QuantizeLinear" and self._single(_input(node, 1)):
             self.quantized[node.output[0]] = (node.input[1], node.input[2] if len(node.input) > 2 else "")
         self.nodes.append(node)
+
+    def _move(self, node: onnx.NodeProto) -> None:
+        scale, zero = self.quantized[node.input[0]]
+        others = list(node.input[1:])
+        if node.op_type == "Pad":  # zero points around integers are zeros around reals
+            fill, point = self._integer(_optional(node, 2)), self._integer(zero)
+            if fill != point:
+                raise FirelineError(
+                    f"integers with zero point {point} get a frame of {fill}",
+                    node=_label(node),
+                    hint="pad with the zero point",
+                )
+            others[1:2] = [""]
+        made = self.made(node, node.op_type, [self.real(node.input[0], scale, zero), *others])
+        self.quantize(node, made, scale, zero)
+
+    def _integer(self, name: str) -> int | None:
+        """A number of the file, 0 where it is left out; None where it is no constant."""
+        if not name:
+            return 0
+        return int(numpy_helper.to_array(self.constants[name]).ravel()[0]) if name in self.constants else None
 
     def _single(self, name: str) -> bool:
         return name in self.constants and int(np.prod(self.constants[name].dims)) == 1

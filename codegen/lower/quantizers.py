@@ -18,6 +18,7 @@ from fireline.codegen.lower.values import (
     Codes,
     Constant,
     Layout,
+    Padded,
     Pieces,
     QuantizedConstant,
     Raw,
@@ -103,13 +104,9 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
     value = state.value(source)
     if isinstance(value, Raw):
         layout = value.layout
-        if node.op != "DequantizeLinear" and (zeros % 2).any():
-            raise FirelineError(
-                f"the input's quantizer adds its odd zero point {zeros[0]:g} before it rounds",
-                hint="use an even zero point, or QuantizeLinear, which adds it afterwards",
-            )
         target = _target(spec, layout, state.input_shape[0])
-        state.values[node.outputs[0]] = state.quantize_input(target, node.outputs[0], layout)
+        first = node.op != "DequantizeLinear" and target.zero_point % 2 == 1
+        state.values[node.outputs[0]] = state.quantize_input(target, node.outputs[0], layout, first)
         return
     if isinstance(value, Constant):
         state.values[node.outputs[0]] = quantize_constant(
@@ -121,9 +118,8 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
             real, spec.scale, spec.zero_point, spec.type, (spec.low, spec.high), spec.mode
         )
     else:
-        parts = value.parts if isinstance(value, Pieces) else (state.activation(source),)
-        target = _target(spec, parts[0].layout, sum(part.shape[0] for part in parts))
-        requantize(state, node, target)
+        whole = value if isinstance(value, Pieces | Padded) else state.activation(source)
+        requantize(state, node, _target(spec, whole.layout, whole.shape[0]))
 
 
 def _target(spec: Spec, layout: Layout, channels: int) -> Target:
@@ -137,6 +133,10 @@ def _target(spec: Spec, layout: Layout, channels: int) -> Target:
 def requantize(state: State, node: OnnxNode, target: Target) -> None:
     """The activation behind the node's first input, or every part of a concatenation, quantized to `target`."""
     value, output = state.value(node.inputs[0]), node.outputs[0]
+    if isinstance(value, Padded) and value.fill == 0 and target.keeps_zero:
+        # A frame of zeros is one of zero points, wherever it is put on.
+        state.values[output] = replace(value, value=state.requantize(value.value, target, None))
+        return
     if not isinstance(value, Pieces):
         state.values[output] = state.requantize(state.activation(node.inputs[0]), target, output)
         return

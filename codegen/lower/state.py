@@ -17,6 +17,7 @@ from fireline.codegen.lower.values import (
     Codes,
     Constant,
     Layout,
+    Padded,
     Pieces,
     QuantizedConstant,
     Raw,
@@ -62,6 +63,11 @@ class Target:
     unit: tuple[Fraction, ...]
     shift: int
 
+    @property
+    def keeps_zero(self) -> bool:
+        """Whether real zero becomes the zero point, which stands for it."""
+        return self.quantizer.apply(Fraction(self.shift)) == self.zero_point
+
 
 @dataclass
 class State:
@@ -94,6 +100,8 @@ class State:
         value = self.value(tensor)
         if isinstance(value, Pieces):
             value = self.values[tensor] = self.concat(value, tensor)
+        if isinstance(value, Padded):
+            value = self.values[tensor] = self.pad(value, tensor)
         if isinstance(value, Codes):
             raise FirelineError(f"input {tensor!r} is quantized and not dequantized")
         if isinstance(value, Raw):
@@ -310,6 +318,25 @@ class State:
         node = Concat(self.name(tensor, "concat"), tensor, tuple(part.index for part in parts), output)
         return self.append(node, self.read_once(tensor), parts[0].layout)
 
+    def pad(self, padded: Padded, tensor: str) -> Activation:
+        """A depthwise convolution with weights of 1 that makes the frame, for a reader that cannot."""
+        if padded.fill:
+            raise FirelineError(
+                f"{tensor!r} has a frame of {padded.fill:g} and is read by no max pool", hint="pad with 0"
+            )
+        x = self.settle(padded.value, tensor)
+        source, channels = self.tensor(x), x.shape[0]
+        weight = frozen_array(np.ones((channels, 1, 1, 1), dtype=np.int64))
+        bias = frozen_array([-source.zero_point] * channels)
+        accumulator = IntType.holding(*reachable_range(weight, bias, source.type))
+        name = self.name(tensor, "pad")
+        output = Tensor(padded.shape, accumulator, source.scale)
+        one, frame = IntType(1, signed=False), padded.frame
+        made = Conv2d(
+            name, tensor, (x.index,), output, weight, one, bias, (1, 1), frame, channels, accumulator, None
+        )
+        return self.append(made, self.read_once(tensor), x.layout)
+
     def _widened(self, value: Activation, type: IntType) -> Activation:
         """The same integers in a wider type."""
         held = self.tensor(value)
@@ -341,7 +368,9 @@ class State:
         offset = tuple(x + y for x, y in zip(a.offset, b.offset, strict=True))
         return replace(self.append(node, self.read_once(tensor), a.layout), offset=offset)
 
-    def quantize_input(self, target: Target, tensor: str, layout: Layout) -> Activation:
+    def quantize_input(
+        self, target: Target, tensor: str, layout: Layout, zero_point_first: bool = False
+    ) -> Activation:
         """The network's input node."""
         type, quantizer = target.type, target.quantizer
         if quantizer != Quantizer(type.min, type.max):
@@ -350,13 +379,14 @@ class State:
                 hint="use the full range and ROUND on the input",
             )
         output = Tensor(self.input_shape, type, target.scale, target.zero_point)
+        made = Input("input", tensor, output, zero_point_first=zero_point_first)
         if self.nodes:  # a second quantizer reads it
-            if self.nodes[0].output != output:
+            if replace(made, source=self.nodes[0].source or "") != self.nodes[0]:
                 raise FirelineError(
                     "the network's input is quantized in two ways", hint="use one quantizer for all branches"
                 )
             return self.at(0, False, layout)
-        return self.append(Input("input", tensor, output), self.read_once(tensor), layout)
+        return self.append(made, self.read_once(tensor), layout)
 
 
 def shared(scale: tuple[Fraction, ...]) -> tuple[Fraction, ...]:

@@ -14,7 +14,7 @@ from fireline.codegen.requantize.curves import Clip, Curve, Line
 from fireline.codegen.requantize.rounding import Mode, Rounding
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
-from fireline.graph import Shape
+from fireline.graph import Padding, Shape
 
 # How the file lays an activation out. The integer graph knows (C, H, W) only.
 Layout = Literal["chw", "hwc", "flat chw", "flat hwc"]
@@ -141,6 +141,25 @@ class Pieces:
 
 
 @dataclass(frozen=True)
+class Padded:
+    """An activation with pixels of one value around: zeros, or minus infinity, which no maximum takes."""
+
+    value: Activation
+    frame: Padding
+    fill: float
+
+    @property
+    def shape(self) -> Shape:
+        channels, height, width = self.value.shape
+        top, left, bottom, right = self.frame
+        return channels, top + height + bottom, left + width + right
+
+    @property
+    def layout(self) -> Layout:
+        return self.value.layout
+
+
+@dataclass(frozen=True)
 class Codes:
     """The integers of a `QuantizeLinear` that no `DequantizeLinear` has read yet."""
 
@@ -158,7 +177,7 @@ class Raw:
     layout: Layout
 
 
-Value = Constant | QuantizedConstant | Activation | Pieces | Codes | Raw
+Value = Constant | QuantizedConstant | Activation | Pieces | Padded | Codes | Raw
 
 
 def fraction(value: float, what: str, node: str) -> Fraction:

@@ -161,9 +161,10 @@ def test_a_convolution_over_53_bits_is_refused() -> None:
 
 def test_the_input_is_rounded_and_clamped() -> None:
     def entered(
-        values: list[float], dtype: type, scale: Fraction, type: IntType, zero_point: int
+        values: list[float], dtype: type, scale: Fraction, type: IntType, zero_point: int, first: bool = False
     ) -> list[int]:
-        node = Input("input", "input", Tensor((1, 1, len(values)), type, (scale,), zero_point))
+        output = Tensor((1, 1, len(values)), type, (scale,), zero_point)
+        node = Input("input", "input", output, zero_point_first=first)
         return quantize(node, np.array(values, dtype=dtype).reshape(1, 1, 1, -1)).ravel().tolist()
 
     half = Fraction(1, 2)
@@ -171,6 +172,7 @@ def test_the_input_is_rounded_and_clamped() -> None:
     assert entered([-9, 0, 3, 9], np.int64, Fraction(1), IntType(4, True), -3) == [-8, -3, 0, 6]
     assert entered([-9, 0.25, 0.75, 1.2, 9], np.float32, half, IntType(3, True), 0) == [-4, 0, 2, 2, 3]
     assert entered([-9, 0.25, 0.75, 1.2, 9], np.float32, half, IntType(3, False), 1) == [0, 1, 3, 3, 7]
+    assert entered([-9, 0.25, 0.75, 1.2, 9], np.float32, half, IntType(3, False), 1, True) == [0, 2, 2, 3, 7]
 
 
 def test_sums_over_24_bits_keep_their_last_bit() -> None:

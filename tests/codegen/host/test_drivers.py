@@ -24,7 +24,7 @@ from fireline.codegen.plan.devices import device, devices
 from fireline.codegen.plan.simple import simple_plan
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
-from fireline.graph import Conv2d, Graph, Tensor
+from fireline.graph import Conv2d, Graph, Input, Tensor
 from fireline.sim.integer import quantize
 from tests.codegen.host.boards import Core, Registers, compile_library, fake_pynq
 from tests.graphs import Builder, fire_network, random_pixels
@@ -43,10 +43,10 @@ def grey_with_signed_logits() -> Graph:
 
 
 def signed_sixteen_bits() -> Graph:
-    """Twelve-bit signed pixels of five channels with a scale and a zero point."""
+    """Twelve bits, signed, five channels, every odd pixel halfway; the zero point is added before rounding."""
     b = Builder((5, 4, 3), seed=4)
-    first = replace(b.nodes[0], output=Tensor((5, 4, 3), IntType(12, True), (Fraction(1, 7),), 3))
-    b.nodes[0] = first
+    output = Tensor((5, 4, 3), IntType(12, True), (Fraction(2),), 3)
+    b.nodes[0] = Input("pixels", "pixels", output, zero_point_first=True)
     b.conv(0, 4)
     return b.graph("words")
 

@@ -12,6 +12,7 @@ from fireline.errors import FirelineError
 from fireline.graph import Graph
 from fireline.sim.engines import qonnx_executor, simulator
 from fireline.sim.verify import verify
+from tests.codegen.lower.test_as_people_have_them import assert_equal_to_onnxruntime
 from tests.qonnx_models import QonnxBuilder
 
 MICROSOFT = "com.microsoft"
@@ -151,3 +152,16 @@ def test_integers_may_be_the_output(tmp_path: Path) -> None:
     whole, real = lower(tmp_path / "integers.onnx"), lower(by_hand)
     assert (whole.output.output.scale, whole.output.output.zero_point) == ((1,), 0)
     assert np.array_equal(whole.simulate(images(whole)), real.simulate(images(real)))
+
+
+def test_a_frame_of_zero_points_becomes_padding(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x, *parameters = codes(b, 2.0, 9)
+    sides = b.constant([0, 0, 1, 0, 0, 0, 2, 1], dtype=np.int64)
+    padded = b.node("Pad", [x, sides, b.constant(9, dtype=np.uint8)])
+    path = finished(b, convolved(b, [padded, *parameters], grid(b, 9.0), 3), tmp_path)
+    assert [getattr(node, "padding", None) for node in lower(path).nodes] == [None, (2, 1, 3, 2)]
+    assert_equal_to_onnxruntime(path)
+    padded = b.node("Pad", [x, sides])
+    with pytest.raises(FirelineError, match="zero point 9 get a frame of 0"):
+        lower(finished(b, convolved(b, [padded, *parameters], grid(b, 9.0), 3), tmp_path))
