@@ -42,6 +42,12 @@ def lowering(file: str, old: str, new: str) -> Mutation:
     return Mutation(path, old, new, LOWERING if proved else LOWERING[::-1])
 
 
+def foreign(file: str, old: str, new: str) -> Mutation:
+    tests = ("test_qoperator", "test_pads", "test_as_people_have_them")
+    paths = tuple(f"tests/codegen/lower/{test}.py" for test in tests)
+    return Mutation(f"codegen/lower/{file}.py", old, new, paths)
+
+
 def timing(path: str, old: str, new: str) -> Mutation:
     return Mutation(
         path, old, new, ("tests/sim/dataflow/test_simulator.py", "tests/codegen/plan/test_cost.py")
@@ -55,8 +61,11 @@ def kernel(file: str, test: str, old: str, new: str) -> Mutation:
 MUTATIONS = (
     # The input, every node and every rule of the simulator.
     simulator("images.astype(np.int64) + zero_point", "images.astype(np.int64)"),
-    simulator("np.rint(np.clip(images", "np.floor(np.clip(images"),
-    simulator("np.clip(steps + zero_point, type.min", "np.clip(steps + zero_point, type.min + 1"),
+    simulator("np.rint(steps + before)", "np.floor(steps + before)"),
+    simulator(
+        "(zero_point, 0) if node.zero_point_first else", "(0, zero_point) if node.zero_point_first else"
+    ),
+    simulator("+ after, type.min", "+ after, type.min + 1"),
     simulator("= 1 << 24, 1 << 53", "= 1 << 30, 1 << 53"),
     simulator("= 1 << 24, 1 << 53, 1 << 62", "= 1 << 24, 1 << 60, 1 << 62"),
     simulator(
@@ -120,6 +129,16 @@ MUTATIONS = (
     lowering("values", "np.floor(np.abs(x) + 0.5), x)", "np.floor(np.abs(x) + 0.25), x)"),
     lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
     lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
+    foreign("qoperator", "(a * b).astype", "(a + b).astype"),
+    foreign("qoperator", "3, axis=0)", "3, axis=1)"),
+    foreign(
+        "qoperator",
+        "_FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)",
+        "_FIRST, _LAST = (0, 2, 3, 1), (0, 3, 1, 2)",
+    ),
+    foreign("state", "<= scale * least + offset", "<= high"),
+    foreign("pads", "p + f for p, f", "p for p, f"),
+    foreign("pads", "*begins[rows : rows + 2], *ends", "*ends[rows : rows + 2], *ends"),
     # When everything happens: the simulated cycles, the closed form, and the depths of streams.
     timing("sim/dataflow/loop.cpp", "taken < depth ?", "taken <= depth ?"),
     timing("sim/dataflow/loop.cpp", "tokens > 0 ?", "tokens > 1 ?"),

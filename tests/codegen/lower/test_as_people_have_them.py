@@ -223,3 +223,14 @@ def test_a_kernel_shape_that_is_not_the_weights_is_refused(tmp_path: Path) -> No
     path = b.save(b.node("Conv", [b.quant("input", 1.0), w], kernel_shape=[1, 1]), tmp_path)
     with pytest.raises(FirelineError, match=r"Conv Conv_t\d+: kernel_shape is \[1, 1\], its weights are 1x2"):
         lower(path)
+
+
+@pytest.mark.parametrize(("op", "kinds"), [("Identity", []), ("Relu", ["rescale"])])
+def test_a_second_quantizer_leaves_a_node_where_it_changes_integers(
+    tmp_path: Path, op: str, kinds: list[str]
+) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = linear(b, integer_conv(b, linear(b, "input", 1.0), 3, 4), 1.0, 0, np.int8)
+    path = b.save(linear(b, b.node(op, [x]), 1.0, 0, np.int8), tmp_path)
+    assert [node.kind for node in lower(path).nodes[2:]] == kinds
+    assert_equal_to_onnxruntime(path)

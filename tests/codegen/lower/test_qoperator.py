@@ -28,13 +28,13 @@ def codes(b: QonnxBuilder, scale: float = 1.0, zero: int = 0) -> list[str]:
     return [b.node("QuantizeLinear", ["input", *parameters]), *parameters]
 
 
-def convolved(b: QonnxBuilder, x: list[str], output: list[str], depth: int, bias: bool = True) -> list[str]:
-    weight = [
-        b.constant(b.random.integers(-7, 8, (4, depth, 3, 3)), dtype=np.int8),
-        *grid(b, 0.1, 1, np.int8),
-    ]
-    extra = [b.constant(b.random.integers(-999, 1000, 4), dtype=np.int32)] if bias else []
-    return [b.node("QLinearConv", [*x, *weight, *output, *extra], kernel_shape=[3, 3], pads=[1] * 4), *output]
+def convolved(b: QonnxBuilder, x: list[str], output: list[str], depth: int) -> list[str]:
+    """Three by three, four channels with a scale each, and a bias."""
+    weight = b.constant(b.random.integers(-7, 8, (4, depth, 3, 3)), dtype=np.int8)
+    scales, zeros = b.constant([0.1, 0.2, 0.3, 0.4]), b.constant([1] * 4, dtype=np.int8)
+    bias = b.constant(b.random.integers(-999, 1000, 4), dtype=np.int32)
+    inputs = [*x, weight, scales, zeros, *output, bias]
+    return [b.node("QLinearConv", inputs, kernel_shape=[3, 3], pads=[1] * 4), *output]
 
 
 def finished(b: QonnxBuilder, x: list[str], folder: Path) -> Path:
