@@ -226,14 +226,13 @@ class _Builder:
         self._add(node.name, index, operation, inputs, [output])
 
     def _conv2d(self, index: int, node: Conv2d, source: int, output: int) -> None:
-        folding = self.plan.foldings[index]
+        folding, before = self.plan.foldings[index], self.nodes[node.inputs[0]].output
         if not is_pointwise(node):
-            before = self.nodes[node.inputs[0]].output
             windows = self._fifo(Fifo(f"{node.name}.windows", before.type, folding.simd * folding.rows))
             operation = LineBuffer(node, before.shape, folding)
             self._add(f"{node.name}.line_buffer", index, operation, [source], [windows])
             source = windows
-        self._add(f"{node.name}.mvu", index, Mvu(node, folding), [source], [output])
+        self._add(f"{node.name}.mvu", index, Mvu(node, folding, before.type.bits), [source], [output])
 
     def _maxpool2d(self, index: int, node: MaxPool2d, source: int, output: int) -> None:
         channels, height, width = self.nodes[node.inputs[0]].output.shape

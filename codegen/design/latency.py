@@ -51,7 +51,7 @@ def stream_latency(plan: Plan, depth: int, bits: int) -> int:
 def landing(operation: Operation, latency: int) -> int:
     """Tokens of one output that can be in a pipeline of `latency` at once."""
     match operation:
-        case Mvu(node, folding):
+        case Mvu(node, folding, _):
             return ceil_div(latency, window_words(node, folding))
         case Widen(_, ratio):
             return ceil_div(latency, ratio)
@@ -62,7 +62,7 @@ def landing(operation: Operation, latency: int) -> int:
 def _hls(operation: Operation) -> int:
     """The schedule of Vitis HLS at 5 ns and less, estimated."""
     match operation:
-        case Mvu(node, folding):
+        case Mvu(node, folding, _):
             # Word of the window 1, weights 2, products, two levels of adders a cycle, sum 1, rule, write 1.
             product = 1 if folding.multiplier == "lut" else 3
             tree = ceil_div(_levels(folding.simd * folding.rows), 2)
@@ -93,9 +93,9 @@ def _hls_rule(rule: Rule | None) -> int:
 def _rtl(operation: Operation) -> int:
     """LATENCY in the header of the module of firmware/rtl."""
     match operation:
-        case Mvu(node, folding):  # ROM 3, products 1, two levels of adders a cycle, accumulator 1, rule
-            tree = ceil_div(_levels(folding.simd * folding.rows), 2)
-            return 5 + tree + _rtl_rule(node.requantize)
+        case Mvu(node, folding, x_bits):  # ROM 3, product, a level of adders a cycle, accumulator 1, rule
+            product = 1 if folding.multiplier == "dsp" else max(1, _levels(x_bits))
+            return 4 + product + _levels(folding.simd * folding.rows) + _rtl_rule(node.requantize)
         case Elementwise(node):
             match node:
                 case Add():
@@ -121,7 +121,7 @@ def _rtl_rule(rule: Rule | None) -> int:
             plain = all(len(set(values.tolist())) == 1 for values in (rule.mult, rule.add, rule.shift))
             return 3 if plain and rule.mult[0] == 1 else 6
         case Thresholds():
-            return 4 + ceil_div(_levels(rule.steps.shape[1]), 2)
+            return 4 + _levels(rule.steps.shape[1])
         case None:
             return 3
 

@@ -57,10 +57,14 @@ class LineBuffer:
 
 @dataclass(frozen=True)
 class Mvu:
-    """The matrix-vector unit of a convolution, with its requantizer; reads windows, or pixels where it is pointwise."""
+    """The matrix-vector unit of a convolution, with its requantizer; reads windows, or pixels where it is pointwise.
+
+    What it reads is values of `x_bits`.
+    """
 
     node: Conv2d
     folding: Folding
+    x_bits: int
 
 
 @dataclass(frozen=True)

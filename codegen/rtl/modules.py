@@ -67,7 +67,7 @@ def module_of(made: Kernels, kernel: Kernel) -> Module:
             return _plain("fl_narrow", {"BITS": writes[0].bits, "RATIO": ratio})
         case LineBuffer(node, _, folding):
             return _line_buffer(plan, node, folding)
-        case Mvu(node, folding):
+        case Mvu(node, folding, _):
             return _mvu(plan, node, folding)
         case RunningMax() as operation:
             return _running_max(plan, operation, reads[0])

@@ -92,7 +92,7 @@ def _common(plan: Plan, made: Top, images: int) -> dict[str, Any]:
         "streams": made.streams,
         "instances": made.instances,
         "stalled": [f"~{wire}" for wire in reversed(stalled)],
-        "counters": stalled_names(made),
+        "counters": [instance.name for instance in made.instances if instance.stalled],
         "stages_high": len(stalled) - 1,
         "memories": sorted(made.files),
         "tensors": _tensors(plan, made),
@@ -103,12 +103,6 @@ def _common(plan: Plan, made: Top, images: int) -> dict[str, Any]:
         ],
     }
     return values | driver_values(plan)
-
-
-def stalled_names(made: Top) -> list[dict[str, str]]:
-    """Address and process of every stall counter."""
-    names = [instance.name for instance in made.instances if instance.stalled]
-    return [{"address": f"0x{0x40 + 4 * place:02x}", "process": name} for place, name in enumerate(names)]
 
 
 def _tensors(plan: Plan, made: Top) -> list[dict[str, Any]]:

@@ -15,19 +15,20 @@ held up. Of a step in cycle t, the token is written to the FIFO in cycle t + LAT
 t + LATENCY + 1 + LATENCY of the FIFO at the earliest. A place is free in the cycle after its token is read. The steps
 of a process, and what each reads and writes, are those of `fireline.sim.dataflow.steps`.
 
-Latencies, in cycles (`levels(n)` = ceil(log2 n), a register behind every second level of an adder tree):
+Latencies, in cycles (`levels(n)` = ceil(log2 n), a register behind every level of an adder tree):
 
     fl_fifo             0; in block RAM 3
     fl_input, fl_fork, fl_widen, fl_narrow, fl_concat, fl_output   0
     fl_line_buffer      4
-    fl_mvu              5 + ceil(levels(TERMS) / 2) + rule
+    fl_mvu              4 + product + levels(TERMS) + rule
     fl_running_max      3
     fl_globalavgpool2d  3
     fl_add              2 + rule
     fl_rescale          rule
     fl_lookup           2
+    product             1 in a multiplier, max(1, levels(X_BITS)) in LUTs
     rule                3 for a scale whose multiplier is 1 and whose add and shift are the same for all channels;
-                        6 for any other scale; 4 + ceil(levels(STEPS) / 2) for thresholds
+                        6 for any other scale; 4 + levels(STEPS) for thresholds
 
 Memories. The files are text for $readmemh, a row a line. Weights lie in banks of BANK_ROWS rows, each in a file
 of its own: FILE_000.hex, FILE_001.hex. All other tables are one file each, one row a fold.

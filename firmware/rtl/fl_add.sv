@@ -49,9 +49,8 @@ module fl_add #(
     output logic [LANES*OUT_BITS-1:0] y_data
 );
   localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int STEP_LEVELS = STEPS > 1 ? $clog2(STEPS) : 0;
   localparam bit PLAIN = MULT_ROWS == 0 && ADD_ROWS == 0 && SHIFT_ROWS == 0 && MULT == 1;
-  localparam int RULE = STEPS > 0 ? 4 + (STEP_LEVELS + 1) / 2 : PLAIN ? 3 : 6;
+  localparam int RULE = STEPS > 0 ? 4 + $clog2(STEPS) : PLAIN ? 3 : 6;
 
   wire step = a_valid & b_valid & y_room;
   assign a_ready = step;

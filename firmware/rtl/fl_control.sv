@@ -1,17 +1,22 @@
-// AXI4-Lite control: starts images, and counts. Registers of 32 bits, the first as in Vitis HLS's `s_axi_control`:
+// AXI4-Lite control: starts images, and counts. Registers of 32 bits, the first four as in Vitis HLS's `s_axi_control`:
 //
 //   0x00  control: bit 0 start (set to let an image in, clear when it is in), 1 done (an image is out; cleared when
 //         read), 2 idle, 3 ready (an image is in; cleared when read), 7 auto-restart
+//   0x04  bit 0: `irq` may rise
+//   0x08  what shall raise it: bit 0 done, 1 ready
+//   0x0c  what has raised it, likewise; a bit that is written as 1 changes
 //   0x10  VERSION
 //   0x14  images out since the reset
 //   0x18  cycles since the reset, low; 0x1c high, as of the last read of low
-//   0x40 + 4 i   cycles in which stage i was `stalled` since the reset
+//   0x20  the stage whose stalls are counted; a write begins anew
+//   0x24  cycles in which it was `stalled` since then
 //
-// `run` lets beats in; an image has BEATS of them. One access at a time each way.
+// `run` lets beats in; an image has BEATS of them. One access at a time each way. FLIGHT bits hold the images under way.
 module fl_control #(
-    parameter int VERSION = 1,
+    parameter int VERSION = 2,
     parameter int BEATS = 1,
     parameter int STAGES = 1,
+    parameter int FLIGHT = 16,
     parameter int ADDRESS_BITS = 12
 ) (
     input  logic                    clk,
@@ -33,6 +38,7 @@ module fl_control #(
     input  logic                    s_axi_rready,
     output logic [31:0]             s_axi_rdata,
     output logic [1:0]              s_axi_rresp,
+    output logic                    irq,
     output logic                    run,
     input  logic                    beat,  // one comes in
     input  logic                    done,  // the last value of an image leaves
@@ -40,16 +46,24 @@ module fl_control #(
 );
   localparam int WORD = ADDRESS_BITS - 2;
 
-  logic is_auto, is_done, is_ready, is_last_beat;
-  logic [31:0] beats, images_in, images_out, cycles_high;
+  localparam int BEAT_BITS = BEATS > 1 ? $clog2(BEATS) : 1;
+  localparam int STAGE_BITS = STAGES > 1 ? $clog2(STAGES) : 1;
+
+  logic is_auto, is_done, is_ready, is_last_beat, is_enabled, is_stalled;
+  logic [1:0] causes, raised;  // of the interrupt
+  logic [BEAT_BITS-1:0] beats;
+  logic [FLIGHT-1:0] under_way;
+  logic [31:0] images_out, cycles_high, stalls;
   logic [63:0] cycles;
-  logic [STAGES*32-1:0] stalls;
+  logic [STAGE_BITS-1:0] stage;
 
   // Accesses: address and data of a write are taken together, and so is a read, when no answer is waiting.
   wire write = s_axi_awvalid & s_axi_wvalid & ~s_axi_bvalid;
   wire read = s_axi_arvalid & ~s_axi_rvalid;
   wire [WORD-1:0] read_word = s_axi_araddr[ADDRESS_BITS-1:2];
-  wire is_control_write = write & (s_axi_awaddr[ADDRESS_BITS-1:2] == '0) & s_axi_wstrb[0];
+  wire [WORD-1:0] write_word = s_axi_awaddr[ADDRESS_BITS-1:2];
+  wire is_control_write = write & (write_word == '0) & s_axi_wstrb[0];
+  wire is_stage_write = write & (write_word == WORD'(8));
   wire is_control_read = read & (read_word == '0);
   assign s_axi_awready = write;
   assign s_axi_wready  = write;
@@ -58,17 +72,25 @@ module fl_control #(
   assign s_axi_rresp   = 2'b00;
 
   wire image_in = beat & is_last_beat;
-  wire is_idle = ~run & (images_in == images_out) & (beats == '0);
+  wire is_idle = ~run & (under_way == '0) & (beats == '0);
+  wire [1:0] toggled = write & (write_word == WORD'(3)) & s_axi_wstrb[0] ? s_axi_wdata[1:0] : '0;
+  assign irq = is_enabled & (|raised);
 
   logic [31:0] value;
   always_comb begin
-    value = '0;
-    if (read_word == WORD'(0)) value = {24'b0, is_auto, 3'b0, is_ready, is_idle, is_done, run};
-    if (read_word == WORD'(4)) value = 32'(VERSION);
-    if (read_word == WORD'(5)) value = images_out;
-    if (read_word == WORD'(6)) value = cycles[31:0];
-    if (read_word == WORD'(7)) value = cycles_high;
-    for (int i = 0; i < STAGES; i++) if (read_word == WORD'(16 + i)) value = stalls[32*i+:32];
+    case (read_word)
+      WORD'(0): value = {24'b0, is_auto, 3'b0, is_ready, is_idle, is_done, run};
+      WORD'(1): value = 32'(is_enabled);
+      WORD'(2): value = 32'(causes);
+      WORD'(3): value = 32'(raised);
+      WORD'(4): value = 32'(VERSION);
+      WORD'(5): value = images_out;
+      WORD'(6): value = cycles[31:0];
+      WORD'(7): value = cycles_high;
+      WORD'(8): value = 32'(stage);
+      WORD'(9): value = stalls;
+      default: value = '0;
+    endcase
   end
 
   always_ff @(posedge clk) begin
@@ -82,11 +104,16 @@ module fl_control #(
       is_done      <= 1'b0;
       is_ready     <= 1'b0;
       is_last_beat <= BEATS == 1;
+      is_enabled   <= 1'b0;
+      is_stalled   <= 1'b0;
+      causes       <= '0;
+      raised       <= '0;
       beats        <= '0;
-      images_in    <= '0;
+      under_way       <= '0;
       images_out   <= '0;
       cycles       <= '0;
       stalls       <= '0;
+      stage        <= '0;
     end else begin
       s_axi_bvalid <= write | (s_axi_bvalid & ~s_axi_bready);
       s_axi_rvalid <= read | (s_axi_rvalid & ~s_axi_rready);
@@ -94,14 +121,24 @@ module fl_control #(
       run      <= (run & ~(image_in & ~is_auto)) | (is_control_write & (s_axi_wdata[0] | s_axi_wdata[7]));
       is_done  <= done | (is_done & ~is_control_read);
       is_ready <= image_in | (is_ready & ~is_control_read);
+      if (write & (write_word == WORD'(1)) & s_axi_wstrb[0]) is_enabled <= s_axi_wdata[0];
+      if (write & (write_word == WORD'(2)) & s_axi_wstrb[0]) causes <= s_axi_wdata[1:0];
+      raised <= (raised ^ toggled) | (causes & {image_in, done});
       if (beat) begin
-        beats        <= is_last_beat ? '0 : beats + 1;
-        is_last_beat <= BEATS == 1 || beats == 32'(BEATS - 2);
+        beats        <= is_last_beat ? '0 : beats + 1'b1;
+        is_last_beat <= BEATS == 1 || int'(beats) == BEATS - 2;
       end
-      images_in  <= images_in + 32'(image_in);
+      under_way     <= under_way + FLIGHT'(image_in) - FLIGHT'(done);
       images_out <= images_out + 32'(done);
       cycles     <= cycles + 1;
-      for (int i = 0; i < STAGES; i++) stalls[32*i+:32] <= stalls[32*i+:32] + 32'(stalled[i]);
+      is_stalled <= stalled[stage];
+      if (is_stage_write) begin
+        stage      <= s_axi_wdata[STAGE_BITS-1:0];
+        stalls     <= '0;
+        is_stalled <= 1'b0;
+      end else begin
+        stalls <= stalls + 32'(is_stalled);
+      end
     end
   end
 endmodule

@@ -5,11 +5,10 @@
 // first fold of a group reads the window, which is kept for the others; the last step of every fold writes a token of PE
 // outputs. A row of the ROM is one step: lane p * TERMS + s is the weight of output p and term s.
 //
-// LATENCY = 3 (ROM) + 1 (products) + ceil(ceil(log2 TERMS) / 2) (adder tree) + 1 (accumulator) + that of
-// fl_requantize.
+// LATENCY = 3 (ROM) + that of fl_multiply + ceil(log2 TERMS) (adder tree) + 1 (accumulator) + that of fl_requantize.
 //
-//   t        step, ROM address      t + 4           products
-//   t + 3    weights, x             t + 4 + tree    their sum, then the accumulator, then the requantizer
+//   t        step, ROM address      t + 3 + multiply           products
+//   t + 3    weights, x             t + 3 + multiply + tree    their sum, then the accumulator, then the requantizer
 module fl_mvu #(
     parameter int PE = 1,
     parameter int TERMS = 1,
@@ -71,11 +70,10 @@ module fl_mvu #(
   localparam int ROW_BITS = ROM_ROWS > 1 ? $clog2(ROM_ROWS) : 1;
   localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
   localparam int WINDOW_ADDRESS = WINDOW > 1 ? $clog2(WINDOW) : 1;
-  localparam int LEVELS = $clog2(TERMS);
-  localparam int TREE = (LEVELS + 1) / 2;
-  localparam int STEP_LEVELS = STEPS > 1 ? $clog2(STEPS) : 0;
+  localparam int MULTIPLY = DSP || X_BITS == 1 ? 1 : $clog2(X_BITS);
+  localparam int SUM = 3 + MULTIPLY + $clog2(TERMS);  // cycles from a step to its sum
   localparam bit PLAIN = MULT_ROWS == 0 && ADD_ROWS == 0 && SHIFT_ROWS == 0 && MULT == 1;
-  localparam int RULE = STEPS > 0 ? 4 + (STEP_LEVELS + 1) / 2 : PLAIN ? 3 : 6;
+  localparam int RULE = STEPS > 0 ? 4 + $clog2(STEPS) : PLAIN ? 3 : 6;
 
   // Where the loops are. The flags are registers.
   logic [ROW_BITS-1:0] row;
@@ -136,11 +134,11 @@ module fl_mvu #(
   // The same step where its sum meets the accumulators, and one cycle earlier, where the bias is read.
   logic add_step, add_first, rule_last, is_result;
   logic [FOLD_BITS-1:0] bias_fold, rule_fold;
-  fl_delay #(.BITS(1), .CYCLES(4 + TREE), .RESET(1)) step_delay (.clk, .rst, .x(step), .y(add_step));
-  fl_delay #(.BITS(1), .CYCLES(4 + TREE)) first_delay (.clk, .rst, .x(is_first), .y(add_first));
-  fl_delay #(.BITS(FOLD_BITS), .CYCLES(3 + TREE)) fold_delay (.clk, .rst, .x(fold), .y(bias_fold));
+  fl_delay #(.BITS(1), .CYCLES(SUM), .RESET(1)) step_delay (.clk, .rst, .x(step), .y(add_step));
+  fl_delay #(.BITS(1), .CYCLES(SUM)) first_delay (.clk, .rst, .x(is_first), .y(add_first));
+  fl_delay #(.BITS(FOLD_BITS), .CYCLES(SUM - 1)) fold_delay (.clk, .rst, .x(fold), .y(bias_fold));
   fl_delay #(.BITS(FOLD_BITS), .CYCLES(2)) rule_fold_delay (.clk, .rst, .x(bias_fold), .y(rule_fold));
-  fl_delay #(.BITS(1), .CYCLES(5 + TREE), .RESET(1)) last_delay (.clk, .rst, .x(y_take), .y(rule_last));
+  fl_delay #(.BITS(1), .CYCLES(SUM + 1), .RESET(1)) last_delay (.clk, .rst, .x(y_take), .y(rule_last));
   fl_delay #(.BITS(1), .CYCLES(RULE), .RESET(1)) result_delay (.clk, .rst, .x(rule_last), .y(is_result));
 
   logic [PE*ACC_BITS-1:0] bias, accumulators;

@@ -8,7 +8,7 @@
 //   NEGATIVE is the sign of all, or with NEGATIVE_ROWS a table of one bit a lane.
 //
 // LATENCY of a scale with MULT 1 and no tables: 3 (add, round, shift and clamp). Of another scale: 6 (tables, multiply,
-// add, round, shift, clamp). Of thresholds: 4 + ceil(ceil(log2 STEPS) / 2) (table, sign, compare, count, LOW).
+// add, round, shift, clamp). Of thresholds: 4 + ceil(log2 STEPS) (table, sign, compare, count, LOW).
 module fl_requantize #(
     parameter int LANES = 1,
     parameter int FOLDS = 1,

@@ -42,9 +42,8 @@ module fl_rescale #(
 );
   localparam int ACC_BITS = BITS + 1;
   localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int STEP_LEVELS = STEPS > 1 ? $clog2(STEPS) : 0;
   localparam bit PLAIN = MULT_ROWS == 0 && ADD_ROWS == 0 && SHIFT_ROWS == 0 && MULT == 1;
-  localparam int RULE = STEPS > 0 ? 4 + (STEP_LEVELS + 1) / 2 : PLAIN ? 3 : 6;
+  localparam int RULE = STEPS > 0 ? 4 + $clog2(STEPS) : PLAIN ? 3 : 6;
 
   wire step = x_valid & y_room;
   assign x_ready = step;

@@ -94,7 +94,7 @@ def steps(kernel: Kernel) -> Steps:
             return narrow(tokens, ratio)
         case LineBuffer(node, source, folding):
             return line_buffer(node, source, folding)
-        case Mvu(node, folding):
+        case Mvu(node, folding, _):
             return mvu(node, folding)
         case RunningMax(outer, before, length, after, inner, size, stride):
             return running_max(outer, before, length, after, inner, size, stride)

@@ -137,7 +137,7 @@ def _rule(rule: Rule | None, acc: IntType, out: IntType, pe: int) -> tuple[dict[
         else:
             files["negative.hex"] = words((rule.sign < 0).astype(np.int64).reshape(-1, pe), 1)
             parameters |= {"NEGATIVE_FILE": "negative.hex", "NEGATIVE_ROWS": len(files["negative.hex"])}
-        return parameters, files, 4 + ceil(ceil(log2(count)) / 2)
+        return parameters, files, 4 + ceil(log2(count))
     parameters = {
         "OUT_BITS": out.bits,
         "WIDE_BITS": wide_type(rule, acc).bits,
@@ -219,7 +219,7 @@ def _mvu(
         "PRODUCT_BITS": product_bits(node.weight_type, x_type), "ACC_BITS": acc_type.bits + (not acc_type.signed),
         "BANK_ROWS": bank_rows, "ROM_FILE": "rom", "BIAS_FILE": "bias.hex", "LOADED": int(loaded),
     }  # fmt: skip
-    tree = ceil(ceil(log2(terms)) / 2)
+    product = max(1, ceil(log2(x_type.bits))) if folding.multiplier == "lut" else 1
     streams = (
         Stream(_window_tokens(node, windows, folding), x_type.bits),
         Stream(_apply(rule, acc).reshape(-1, folding.pe), out.bits, depth),
@@ -238,7 +238,7 @@ def _mvu(
         [streams[0]],
         [streams[1]],
         table,
-        5 + tree + latency,
+        4 + product + ceil(log2(terms)) + latency,
         files,
         ("x",),
         setup,
@@ -260,7 +260,7 @@ def test_matrix_vector_units(tmp_path: Path) -> None:
         ((1, 3, 3), 2, (2, 3), 1, Folding(2, 1), 512),
     )
     for i, (shape, outputs, kernel, groups, folding, bank_rows) in enumerate(geometries):
-        x_type = IntType(4, i % 2 == 1)
+        x_type = IntType((4, 4, 1, 5, 4, 4, 4)[i], i % 2 == 1)
         weight = IntType(3, i % 3 != 2)
         whole = shape[0], shape[1] + kernel[0] - 1, shape[2] + kernel[1] - 1
         node = _conv2d(random, whole, outputs, kernel, groups=groups, weight=weight)
