@@ -8,7 +8,8 @@ from math import prod
 
 import numpy as np
 
-from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
+from fireline.codegen.lower.attributes import CHANNELS_LAST
+from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State, shared
 from fireline.codegen.lower.values import Activation, Layout, QuantizedConstant, broadcast, fraction
@@ -76,11 +77,11 @@ def expect_layout(x: Activation, layout: Layout) -> None:
 
 def gemm(state: State, node: OnnxNode) -> None:
     """ONNX `Gemm` on a flattened activation: a convolution whose kernel is the whole map."""
-    if node.number("alpha", 1) != 1 or node.number("beta", 1) != 1:
+    if node.number("alpha") != 1 or node.number("beta") != 1:
         raise FirelineError("alpha and beta of a Gemm must be 1")
-    if node.integer("transA", 0):
+    if node.integer("transA"):
         raise FirelineError("a Gemm with transA is not supported")
-    _dense(state, node, bool(node.integer("transB", 0)), node.input(2))
+    _dense(state, node, bool(node.integer("transB")), node.input(2))
 
 
 def matmul(state: State, node: OnnxNode) -> None:
@@ -133,7 +134,7 @@ def convolve(
     x = state.settle(value, node.inputs[0])
     tensor = state.tensor(x)
     out_channels, depth = weight.integers.shape[:2]
-    groups = node.integer("group", 1) if groups is None else groups
+    groups = node.integer("group") if groups is None else groups
     if groups < 1 or depth * groups != x.shape[0] or out_channels % groups:
         raise FirelineError(
             f"weights {weight.integers.shape} in {groups} groups do not fit {x.shape[0]} channels"

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
+from fireline.codegen.lower.attributes import CHANNELS_LAST
+from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces, QuantizedConstant, fraction
 from fireline.codegen.requantize.curves import Curve, Leaky, Smooth
@@ -68,16 +69,13 @@ def _end(state: State, node: OnnxNode, position: int, name: str) -> Fraction | f
 
 def hard_sigmoid(state: State, node: OnnxNode) -> None:
     """ONNX `HardSigmoid`: max(0, min(1, alpha * x + beta))."""
-    alpha, beta = (
-        fraction(node.number(name, default), name, node.label)
-        for name, default in (("alpha", 0.2), ("beta", 0.5))
-    )
+    alpha, beta = (fraction(node.number(name), name, node.label) for name in ("alpha", "beta"))
     _each(state, node, lambda x: x.mapped((alpha,) * x.shape[0], (beta,) * x.shape[0]).clipped(ZERO, ONE))
 
 
 def leaky_relu(state: State, node: OnnxNode) -> None:
     """ONNX `LeakyRelu` with a slope that is not negative."""
-    slope = fraction(node.number("alpha", 0.01), "the slope", node.label)
+    slope = fraction(node.number("alpha"), "the slope", node.label)
     _each(state, node, lambda x: _leaky(x, (slope,) * x.shape[0]))
 
 
@@ -192,7 +190,8 @@ def neg(state: State, node: OnnxNode) -> None:
 
 def batch_normalization(state: State, node: OnnxNode) -> None:
     """ONNX `BatchNormalization` in inference: a factor and an offset for each channel."""
-    if node.integer("training_mode", 0) or any(node.outputs[1:]):
+    old = not node.attributes.get("is_test", 1)  # of opset 6 and before
+    if old or node.integer("training_mode", 0) or any(node.outputs[1:]):
         raise FirelineError("it is in training mode", hint="export the network in eval mode")
     x = _operand(state, node.inputs[0])
     if x.layout == "hwc" and node.domain != CHANNELS_LAST:
@@ -206,7 +205,7 @@ def batch_normalization(state: State, node: OnnxNode) -> None:
     if any(part.size != x.shape[0] for part in parameters):
         raise FirelineError(f"{[part.size for part in parameters]} parameters for {x.shape[0]} channels")
     gamma, beta, mean, variance = parameters
-    spread = variance + node.number("epsilon", 1e-5)
+    spread = variance + node.number("epsilon")
     if not (spread > 0).all():
         raise FirelineError(f"a variance of {variance.min()} cannot be")
     factors = tuple(fraction(f, "a batch norm factor", node.label) for f in gamma / np.sqrt(spread))

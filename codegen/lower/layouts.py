@@ -22,7 +22,10 @@ _FLAT: dict[Layout, Layout] = {"chw": "flat chw", "hwc": "flat hwc"}
 
 def same(state: State, node: OnnxNode) -> None:
     """Operations that change nothing: Identity, Dropout in inference."""
-    if node.op == "Dropout" and node.input(2) and state.constant(node.input(2), "the mode").array.any():
+    old = not node.attributes.get("is_test", 1)  # of opset 6 and before
+    if old or (
+        node.op == "Dropout" and node.input(2) and state.constant(node.input(2), "the mode").array.any()
+    ):
         raise FirelineError("it is in training mode", hint="export the network in eval mode")
     _relaid(state, node, None)
 
@@ -47,11 +50,15 @@ def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
 
 def flatten(state: State, node: OnnxNode) -> None:
     """ONNX `Flatten` or `Squeeze` to (N, C * H * W)."""
-    if node.op == "Flatten" and node.integer("axis", 1) != 1:
-        raise FirelineError(f"flatten from axis {node.integer('axis', 1)} is not supported", hint="axis 1")
+    if node.op == "Flatten" and node.integer("axis") != 1:
+        raise FirelineError(f"flatten from axis {node.integer('axis')} is not supported", hint="axis 1")
     x = state.activation(node.inputs[0])
-    if node.op == "Squeeze" and prod(x.shape[1:]) != 1:
-        raise FirelineError(f"a squeeze of {x.shape} is not supported", hint="flatten")
+    if node.op == "Squeeze":
+        axes = node.integers("axes", ())
+        if node.input(1):
+            axes = tuple(map(int, state.constant(node.input(1), "the axes").array.ravel()))
+        if prod(x.shape[1:]) != 1 or 0 in axes:
+            raise FirelineError(f"a squeeze of {x.shape} along {list(axes)} is not supported", hint="flatten")
     _relaid(state, node, _FLAT.get(x.layout, x.layout))
 
 
@@ -59,6 +66,8 @@ def reshape(state: State, node: OnnxNode) -> None:
     """ONNX `Reshape` to (N, C * H * W), or to the shape that is there."""
     shape = tuple(int(side) for side in state.constant(node.inputs[1], "the shape").array.ravel().tolist())
     value = state.value(node.inputs[0])
+    if node.integer("allowzero", 0) and 0 in shape:
+        raise FirelineError(f"reshape to {list(shape)}, which holds no number", hint="export it again")
     if isinstance(value, Raw):
         layout, (channels, height, width) = value.layout, state.input_shape
     else:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from fireline.codegen.lower.attributes import standard
 from fireline.codegen.lower.folding import fold, foldable
 from fireline.codegen.lower.names import identifier
 from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
@@ -74,7 +75,18 @@ def _lower_node(state: State, node: OnnxNode) -> None:
     operation = OPERATIONS[node.op]
     if len(node.inputs) < operation.inputs:
         raise FirelineError(f"{len(node.inputs)} inputs where {operation.inputs} belong")
+    refuse_unread(node, state.onnx.opset)
     operation.lower(state, node)
+
+
+def refuse_unread(node: OnnxNode, opset: int) -> None:
+    """Raise `FirelineError` where an attribute says something that lowering does not read."""
+    ordinary = standard(node.op, node.domain, opset)
+    for name, value in node.attributes.items():
+        if name not in OPERATIONS[node.op].attributes and value != ordinary.get(name):
+            raise FirelineError(
+                f"attribute {name} is {value!r:.100}, which is not supported", hint="leave it at its default"
+            )
 
 
 def _refuse_unsupported(onnx: OnnxGraph) -> None:

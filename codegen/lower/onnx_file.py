@@ -13,6 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
+from fireline.codegen.lower.attributes import CHANNELS_LAST, standard
 from fireline.codegen.lower.qoperator import as_qdq
 from fireline.codegen.lower.values import Layout
 from fireline.errors import FirelineError
@@ -22,14 +23,20 @@ from fireline.graph import Shape
 PRESET = "fireline.preset"
 
 # Where operations may come from. FINN and older Brevitas call QONNX's own domain by other names.
-CHANNELS_LAST = "qonnx.custom_op.channels_last"
 NARROW = ("int4", "uint4")  # numpy has them of ml_dtypes
 DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", CHANNELS_LAST)
 
 
+def _told(value: Any) -> str:
+    return "missing" if value is None else repr(value)
+
+
 @dataclass(frozen=True)
 class OnnxNode:
-    """One operation: its inputs and outputs are tensor names; an input that is left out is ''."""
+    """One operation: its inputs and outputs are tensor names; an input that is left out is ''.
+
+    Its attributes are the file's, and those that the standard has defaults for.
+    """
 
     op: str
     name: str
@@ -47,27 +54,27 @@ class OnnxNode:
         """The name of an input, '' if it is left out."""
         return self.inputs[position] if position < len(self.inputs) else ""
 
-    def integer(self, name: str, default: int) -> int:
-        """An attribute that is an integer."""
+    def integer(self, name: str, default: int | None = None) -> int:
+        """An attribute that is an integer; `default` is of those without one in the standard."""
         value = self.attributes.get(name, default)
         if not isinstance(value, int):
-            raise FirelineError(f"attribute {name} is {value!r}, an integer expected")
+            raise FirelineError(f"attribute {name} is {_told(value)}, an integer expected")
         return value
 
-    def number(self, name: str, default: float) -> float:
-        """An attribute that is a number; it and its default are float32, as ONNX has them."""
+    def number(self, name: str, default: float | None = None) -> float:
+        """An attribute that is a number, in float32 as ONNX has it."""
         value = self.attributes.get(name, default)
         if not isinstance(value, float | int):
-            raise FirelineError(f"attribute {name} is {value!r}, a number expected")
+            raise FirelineError(f"attribute {name} is {_told(value)}, a number expected")
         return float(np.float32(value))
 
-    def text(self, name: str, default: str) -> str:
+    def text(self, name: str, default: str | None = None) -> str:
         """An attribute that is a string."""
         value = self.attributes.get(name, default)
         if isinstance(value, bytes):
             return value.decode(errors="replace")
         if not isinstance(value, str):
-            raise FirelineError(f"attribute {name} is {value!r}, a string expected")
+            raise FirelineError(f"attribute {name} is {_told(value)}, a string expected")
         return value
 
     def integers(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
@@ -119,7 +126,8 @@ def read(path: Path) -> OnnxGraph:
         if not graph.node:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)
         constants = {_text(tensor.name): _array(tensor) for tensor in graph.initializer}
-        nodes = tuple(map(_node, graph.node))
+        opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        nodes = tuple(_node(node, opset) for node in graph.node)
         for value in (*graph.input, *graph.output):
             _text(value.name)
         properties = {_text(item.key): _text(item.value) for item in model.metadata_props}
@@ -139,7 +147,7 @@ def read(path: Path) -> OnnxGraph:
         output=graph.output[0].name,
         nodes=nodes,
         constants=constants,
-        opset=next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1),
+        opset=opset,
         integer_input=_integers(inputs[0]),
     )
 
@@ -150,8 +158,9 @@ def _integers(value: onnx.ValueInfoProto) -> np.dtype[Any] | None:
     return kind if kind in map(np.dtype, ("int8", "uint8", "int16", "uint16")) else None
 
 
-def _node(node: onnx.NodeProto) -> OnnxNode:
-    attributes = {_text(a.name): onnx.helper.get_attribute_value(a) for a in node.attribute}
+def _node(node: onnx.NodeProto, opset: int) -> OnnxNode:
+    own = {_text(a.name): onnx.helper.get_attribute_value(a) for a in node.attribute}
+    attributes = {**standard(_text(node.op_type), _text(node.domain), opset), **own}
     inputs, outputs = (tuple(map(_text, names)) for names in (node.input, node.output))
     return OnnxNode(_text(node.op_type), _text(node.name), inputs, outputs, attributes, _text(node.domain))
 

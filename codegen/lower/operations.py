@@ -12,47 +12,62 @@ from fireline.codegen.lower.state import State
 
 @dataclass(frozen=True)
 class Operation:
-    """How an operation is lowered, and how many inputs it needs at least."""
+    """How an operation is lowered, how many inputs it needs at least, and which attributes are read.
+
+    An attribute that is not read may only have its default.
+    """
 
     lower: Callable[[State, OnnxNode], None]
     inputs: int = 1
+    attributes: tuple[str, ...] = ()
+
+
+# Attributes of several operations; `consumed_inputs` allowed a computation in place once and changes none.
+OLD = ("consumed_inputs",)
+WINDOW = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
+QUANT = ("narrow", "rounding_mode", "signed")
+LINEAR = ("axis", "output_dtype", "saturate")  # saturate is of floating-point types
 
 
 OPERATIONS: dict[str, Operation] = {
-    "Add": Operation(elementwise.add, 2),
-    "AveragePool": Operation(pools.average_pool),
-    "BatchNormalization": Operation(elementwise.batch_normalization, 5),
+    "Add": Operation(elementwise.add, 2, attributes=OLD),
+    "AveragePool": Operation(pools.average_pool, attributes=(*WINDOW, "count_include_pad")),
+    "BatchNormalization": Operation(
+        elementwise.batch_normalization,
+        5,
+        attributes=(*OLD, "epsilon", "is_test", "momentum", "training_mode"),
+    ),
     "BipolarQuant": Operation(quantizers.bipolar_quant, 2),
-    "Clip": Operation(elementwise.clip),
-    "Concat": Operation(layouts.concat),
-    "Conv": Operation(convolutions.conv, 2),
-    "DequantizeLinear": Operation(quantizers.dequantize_linear, 2),
-    "Div": Operation(elementwise.div, 2),
-    "Dropout": Operation(layouts.same),
-    "Flatten": Operation(layouts.flatten),
-    "Gemm": Operation(convolutions.gemm, 2),
+    "Clip": Operation(elementwise.clip, attributes=(*OLD, "max", "min")),
+    "Concat": Operation(layouts.concat, attributes=("axis",)),
+    "Conv": Operation(convolutions.conv, 2, attributes=(*WINDOW[:1], *WINDOW[2:], "group")),
+    "DequantizeLinear": Operation(quantizers.dequantize_linear, 2, attributes=("axis",)),
+    "Div": Operation(elementwise.div, 2, attributes=OLD),
+    "Dropout": Operation(layouts.same, attributes=(*OLD, "is_test", "ratio", "seed")),
+    "Flatten": Operation(layouts.flatten, attributes=("axis",)),
+    "Gemm": Operation(convolutions.gemm, 2, attributes=("alpha", "beta", "transA", "transB")),
     "GlobalAveragePool": Operation(pools.global_average),
-    "HardSigmoid": Operation(elementwise.hard_sigmoid),
+    "HardSigmoid": Operation(elementwise.hard_sigmoid, attributes=(*OLD, "alpha", "beta")),
     "Identity": Operation(layouts.same),
-    "IntQuant": Operation(quantizers.quant, 4),
-    "LeakyRelu": Operation(elementwise.leaky_relu),
+    "IntQuant": Operation(quantizers.quant, 4, attributes=QUANT),
+    "LeakyRelu": Operation(elementwise.leaky_relu, attributes=(*OLD, "alpha")),
     "MatMul": Operation(convolutions.matmul, 2),
-    "MaxPool": Operation(pools.maxpool),
-    "Mul": Operation(elementwise.mul, 2),
-    "Neg": Operation(elementwise.neg),
-    "PRelu": Operation(elementwise.prelu, 2),
-    "Pad": Operation(pads.pad),
-    "Quant": Operation(quantizers.quant, 4),
-    "QuantizeLinear": Operation(quantizers.quantize_linear, 2),
-    "ReduceMean": Operation(pools.reduce_mean),
-    "ReduceSum": Operation(pools.reduce_sum),
-    "Relu": Operation(elementwise.relu),
-    "Reshape": Operation(layouts.reshape, 2),
-    "Shape": Operation(layouts.shape),
-    "Sigmoid": Operation(elementwise.sigmoid),
-    "Squeeze": Operation(layouts.flatten),
-    "Sub": Operation(elementwise.sub, 2),
-    "Tanh": Operation(elementwise.tanh),
-    "Transpose": Operation(layouts.transpose),
-    "Trunc": Operation(quantizers.trunc, 5),
+    "MaxPool": Operation(pools.maxpool, attributes=(*WINDOW, "storage_order")),
+    "Mul": Operation(elementwise.mul, 2, attributes=OLD),
+    "Neg": Operation(elementwise.neg, attributes=OLD),
+    "PRelu": Operation(elementwise.prelu, 2, attributes=OLD),
+    "Pad": Operation(pads.pad, attributes=("mode", "pads", "value")),
+    "Quant": Operation(quantizers.quant, 4, attributes=QUANT),
+    "QuantizeLinear": Operation(quantizers.quantize_linear, 2, attributes=LINEAR),
+    "ReduceMean": Operation(pools.reduce_mean, attributes=("axes", "keepdims")),
+    "ReduceSum": Operation(pools.reduce_sum, attributes=("axes", "keepdims")),
+    "Relu": Operation(elementwise.relu, attributes=OLD),
+    "Reshape": Operation(layouts.reshape, 2, attributes=(*OLD, "allowzero")),
+    "Shape": Operation(layouts.shape, attributes=("end", "start")),
+    "Sigmoid": Operation(elementwise.sigmoid, attributes=OLD),
+    "Squeeze": Operation(layouts.flatten, attributes=("axes",)),
+    "Sub": Operation(elementwise.sub, 2, attributes=OLD),
+    "Tanh": Operation(elementwise.tanh, attributes=OLD),
+    "Transpose": Operation(layouts.transpose, attributes=("perm",)),
+    "Trunc": Operation(quantizers.trunc, 5, attributes=QUANT),
 }

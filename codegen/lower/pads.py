@@ -17,7 +17,7 @@ from fireline.graph import Padding, Shape
 
 def pad(state: State, node: OnnxNode) -> None:
     """ONNX `Pad` of height and width with zeros, or, in front of a max pool, with minus infinity."""
-    mode = node.text("mode", "constant")
+    mode = node.text("mode")
     if mode != "constant":
         raise FirelineError(f"mode {mode} is not supported", hint="pad with a constant 0")
     x = state.activation(node.inputs[0])

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from fireline.codegen.lower.attributes import CHANNELS_LAST
 from fireline.codegen.lower.convolutions import convolve, expect_layout, negated
-from fireline.codegen.lower.onnx_file import CHANNELS_LAST, OnnxNode
+from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Layout, Pieces, QuantizedConstant
@@ -92,7 +93,7 @@ def _reduce(state: State, node: OnnxNode, divide: bool) -> None:
     if not isinstance(axes, list | tuple) or here is None or sorted(int(a) % 4 for a in axes) != here:
         raise FirelineError(f"reduction over axes {axes} is not supported", hint="reduce height and width")
     flat: Layout = "flat chw"
-    _sum_map(state, node, divide, None if node.integer("keepdims", 1) else flat)
+    _sum_map(state, node, divide, None if node.integer("keepdims") else flat)
 
 
 def _sum_map(state: State, node: OnnxNode, divide: bool, layout: Layout | None = None) -> None:

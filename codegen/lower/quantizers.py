@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from fireline.codegen.lower.onnx_file import CHANNELS_LAST, NARROW, OnnxGraph, OnnxNode
+from fireline.codegen.lower.attributes import CHANNELS_LAST
+from fireline.codegen.lower.onnx_file import NARROW, OnnxGraph, OnnxNode
 from fireline.codegen.lower.state import State, Target
 from fireline.codegen.lower.values import (
     Activation,
@@ -56,7 +57,7 @@ def quant(state: State, node: OnnxNode) -> None:
             (3, "the bit width of a Quant"),
         )
     )
-    signed, narrow = bool(node.integer("signed", 1)), bool(node.integer("narrow", 0))
+    signed, narrow = bool(node.integer("signed")), bool(node.integer("narrow"))
     width = _width(bits)
     if width == 1 and signed:  # QONNX: bipolar, without a zero
         _quantize(state, node, Spec(scale, zero_point, IntType(2, True), -1, 1, "SIGN"))

@@ -41,7 +41,7 @@ def window(node: OnnxNode, shape: Shape, kernel: Pair, dilated: bool = False) ->
             f"dilation {list(dilation(node))} of a pool is not supported", hint="use dilation 1"
         )
     pads = list(_sides(node, "pads", (0, 0, 0, 0), 4, at_least=0))
-    auto = node.text("auto_pad", "NOTSET")
+    auto = node.text("auto_pad")
     if auto not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER", ""):
         raise FirelineError(f"auto_pad {auto} is not supported")
     if auto.startswith("SAME"):

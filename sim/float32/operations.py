@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fireline.codegen.lower.onnx_file import CHANNELS_LAST
+from fireline.codegen.lower.attributes import CHANNELS_LAST, standard
 from fireline.sim.float32.bounded import Bounded, Reals, product, quotient, rounded, total
 
 Attributes = dict[str, Any]
@@ -20,15 +20,7 @@ Attributes = dict[str, Any]
 def attributes_of(node: onnx.NodeProto) -> Attributes:
     """A node's attributes, what the standard says of the others included."""
     own = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    if node.domain not in ("", "ai.onnx"):
-        return own
-    schema = onnx.defs.get_schema(node.op_type)
-    standard = {
-        name: onnx.helper.get_attribute_value(a.default_value)
-        for name, a in schema.attributes.items()
-        if a.default_value.name
-    }
-    return {**standard, **own}
+    return {**standard(node.op_type, node.domain, onnx.defs.onnx_opset_version()), **own}
 
 
 def operation(node: onnx.NodeProto, x: Sequence[Bounded | None]) -> Bounded:

@@ -174,6 +174,8 @@ def test_constants_are_computed_and_shapes_are_constants(tmp_path: Path) -> None
         "Quant",
         [b.constant(np.eye(16)), scale, b.constant(0.0), b.constant(4.0)],
         domain="qonnx.custom_op.general",
+        signed=1,
+        narrow=1,
     )
     x = b.node("MatMul", [b.node("Reshape", [x, sides]), weight])
     assert lower(b.save(b.quant(x, 1.0), tmp_path)).output.output.shape == (16, 1, 1)
