@@ -41,7 +41,7 @@ def conv(state: State, node: OnnxNode) -> None:
         )
     weight = _dilated(weight, dilation(node))
     kernel = (int(weight.integers.shape[2]), int(weight.integers.shape[3]))
-    convolve(
+    state.values[node.outputs[0]] = convolve(
         state,
         node,
         x,
@@ -108,7 +108,7 @@ def _dense(state: State, node: OnnxNode, transposed: bool, bias: str) -> None:
     scales = np.array(rows, dtype=object).reshape(-1, 1, 1, 1)
     whole = Window((height, width), (1, 1), (0, 0, 0, 0), (1, 1))
     outputs = len(rows)
-    convolve(
+    state.values[node.outputs[0]] = convolve(
         state,
         node,
         x,
@@ -129,8 +129,12 @@ def convolve(
     place: Window,
     layout: Layout | None = None,
     groups: int | None = None,
-) -> None:
-    """Append a `Conv2d`: its bias goes into the accumulator where it is a multiple of the accumulator's scale."""
+    part: bool = False,
+) -> Activation:
+    """Append a `Conv2d`: its bias goes into the accumulator where it is a multiple of the accumulator's scale.
+
+    `part` says that the file's tensor holds this one and others.
+    """
     x = state.settle(value, node.inputs[0])
     tensor = state.tensor(x)
     out_channels, depth = weight.integers.shape[:2]
@@ -161,7 +165,7 @@ def convolve(
     output = Tensor((out_channels, *place.outputs), accumulator, shared(scale))
     made = Conv2d(
         state.name(node.outputs[0], "conv"),
-        node.outputs[0] if whole else None,  # the file's tensor has the bias
+        node.outputs[0] if whole and not part else None,  # the file's tensor has the bias
         (x.index,),
         output,
         integers,
@@ -174,7 +178,7 @@ def convolve(
         None,
     )
     result = state.append(made, state.read_once(node.outputs[0]), layout or value.layout)
-    state.values[node.outputs[0]] = result if whole else replace(result, offset=offset)
+    return result if whole else replace(result, offset=offset)
 
 
 def negated(state: State, x: Activation) -> Activation:

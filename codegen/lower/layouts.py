@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from fireline.codegen.lower.onnx_file import OnnxNode
-from fireline.codegen.lower.state import State
+from fireline.codegen.lower.state import State, same_order
 from fireline.codegen.lower.values import Activation, Constant, Layout, Padded, Pieces, QuantizedConstant, Raw
 from fireline.errors import FirelineError
 
@@ -48,11 +48,19 @@ def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
     state.values[node.outputs[0]] = value
 
 
+def _whole(state: State, tensor: str) -> Activation | Pieces:
+    """An activation, or the parts of a concatenation where these follow one another when it is flattened, too."""
+    value = state.value(tensor)
+    if isinstance(value, Pieces) and same_order(value.shape, value.layout):
+        return value
+    return state.activation(tensor)
+
+
 def flatten(state: State, node: OnnxNode) -> None:
     """ONNX `Flatten` or `Squeeze` to (N, C * H * W)."""
     if node.op == "Flatten" and node.integer("axis") != 1:
         raise FirelineError(f"flatten from axis {node.integer('axis')} is not supported", hint="axis 1")
-    x = state.activation(node.inputs[0])
+    x = _whole(state, node.inputs[0])
     if node.op == "Squeeze":
         axes = node.integers("axes", ())
         if node.input(1):
@@ -71,7 +79,7 @@ def reshape(state: State, node: OnnxNode) -> None:
     if isinstance(value, Raw):
         layout, (channels, height, width) = value.layout, state.input_shape
     else:
-        x = state.activation(node.inputs[0])
+        x = _whole(state, node.inputs[0])
         layout, (channels, height, width) = x.layout, x.shape
     here = {"chw": (channels, height, width), "hwc": (height, width, channels)}.get(layout)
     values = channels * height * width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import inf
@@ -49,12 +50,23 @@ def _maxpool(state: State, node: OnnxNode, x: Activation, shape: Shape, frame: P
 
 def average_pool(state: State, node: OnnxNode) -> None:
     """ONNX `AveragePool`: sums of windows, the division is in the scale."""
-    x = state.activation(node.inputs[0])
+    _each_part(state, node, lambda x, part: _average(state, node, x, part))
+
+
+def _each_part(state: State, node: OnnxNode, pool: Callable[[Activation, bool], Activation]) -> None:
+    """`pool` of the activation, or of every part of a concatenation whose scales differ, told which it is."""
+    value = state.value(node.inputs[0])
+    if isinstance(value, Pieces) and not state.alike(value):
+        state.values[node.outputs[0]] = Pieces(tuple(pool(part, True) for part in value.parts))
+    else:
+        state.values[node.outputs[0]] = pool(state.activation(node.inputs[0]), False)
+
+
+def _average(state: State, node: OnnxNode, x: Activation, part: bool) -> Activation:
     expect_layout(x, "chw")
     place = window(node, x.shape, kernel_shape(node))
     if place.kernel == x.shape[1:] and not any(place.padding):
-        _sum_map(state, node, divide=True)
-        return
+        return _sum_map(state, node, x, part, divide=True)
     # ONNX leaves what ceil mode adds out of every mean, and other padding unless it is told to count it.
     counted = node.integer("count_include_pad", 0) and not node.integer("ceil_mode", 0)
     if any(place.padding) and not counted:
@@ -65,13 +77,17 @@ def average_pool(state: State, node: OnnxNode) -> None:
     ones = np.ones((channels, 1, *place.kernel), dtype=np.int64)
     share = np.full((1, 1, 1, 1), Fraction(1, place.kernel[0] * place.kernel[1]), dtype=object)
     weight = QuantizedConstant(ones, share, IntType(1, signed=False))
-    convolve(state, node, x, weight, (Fraction(0),) * channels, place, groups=channels)
+    return convolve(state, node, x, weight, (Fraction(0),) * channels, place, groups=channels, part=part)
 
 
 def global_average(state: State, node: OnnxNode) -> None:
     """The mean of each channel, as an exact sum whose scale holds the division."""
-    expect_layout(state.activation(node.inputs[0]), "chw")
-    _sum_map(state, node, divide=True)
+
+    def pool(x: Activation, part: bool) -> Activation:
+        expect_layout(x, "chw")
+        return _sum_map(state, node, x, part, divide=True)
+
+    _each_part(state, node, pool)
 
 
 def reduce_mean(state: State, node: OnnxNode) -> None:
@@ -88,16 +104,23 @@ def _reduce(state: State, node: OnnxNode, divide: bool) -> None:
     axes: Any = node.attributes.get("axes")
     if axes is None and node.input(1):
         axes = state.constant(node.inputs[1], "the axes").array.ravel().tolist()
-    x = state.activation(node.inputs[0])
-    here = {"chw": [2, 3], "hwc": [1, 2]}.get(x.layout)
-    if not isinstance(axes, list | tuple) or here is None or sorted(int(a) % 4 for a in axes) != here:
-        raise FirelineError(f"reduction over axes {axes} is not supported", hint="reduce height and width")
-    flat: Layout = "flat chw"
-    _sum_map(state, node, divide, None if node.integer("keepdims") else flat)
+    flat: Layout | None = None if node.integer("keepdims") else "flat chw"
+
+    def pool(x: Activation, part: bool) -> Activation:
+        here = {"chw": [2, 3], "hwc": [1, 2]}.get(x.layout)
+        if not isinstance(axes, list | tuple) or here is None or sorted(int(a) % 4 for a in axes) != here:
+            raise FirelineError(
+                f"reduction over axes {axes} is not supported", hint="reduce height and width"
+            )
+        return _sum_map(state, node, x, part, divide, flat)
+
+    _each_part(state, node, pool)
 
 
-def _sum_map(state: State, node: OnnxNode, divide: bool, layout: Layout | None = None) -> None:
-    x = state.settle(state.activation(node.inputs[0]), node.inputs[0])
+def _sum_map(
+    state: State, node: OnnxNode, value: Activation, part: bool, divide: bool, layout: Layout | None = None
+) -> Activation:
+    x = state.settle(value, node.inputs[0])
     tensor = state.tensor(x)
     channels, height, width = x.shape
     pixels = height * width
@@ -106,5 +129,5 @@ def _sum_map(state: State, node: OnnxNode, divide: bool, layout: Layout | None =
     zero_point = tensor.zero_point * pixels
     output = Tensor((channels, 1, 1), kind, scale, zero_point)
     name = state.name(node.outputs[0], "globalavgpool")
-    made = GlobalAvgPool2d(name, node.outputs[0], (x.index,), output)
-    state.values[node.outputs[0]] = state.append(made, state.read_once(node.outputs[0]), layout or x.layout)
+    made = GlobalAvgPool2d(name, None if part else node.outputs[0], (x.index,), output)
+    return state.append(made, state.read_once(node.outputs[0]), layout or x.layout)

@@ -236,3 +236,18 @@ def test_a_second_quantizer_leaves_a_node_where_it_changes_integers(
     path = b.save(linear(b, b.node(op, [x]), 1.0, 0, np.int8), tmp_path)
     assert [node.kind for node in lower(path).nodes[2:]] == kinds
     assert_equal_to_onnxruntime(path)
+
+
+@pytest.mark.parametrize("pool", ["global", "windows", "reduced"])
+def test_parts_of_unlike_scales_are_averaged_each_for_itself(tmp_path: Path, pool: str) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.pixels()
+    x = b.concat(b.quant(b.conv(x, 3, 4), 0.25, signed=True), b.quant(b.conv(x, 3, 2), 0.5, signed=True))
+    match pool:
+        case "global":
+            x = b.node("Flatten", [b.node("GlobalAveragePool", [x])])
+        case "windows":
+            x = b.node("AveragePool", [x], kernel_shape=[2, 2], strides=[2, 2])
+        case _:
+            x = b.node("ReduceMean", [x, b.constant([2, 3], dtype=np.int64)], keepdims=0)
+    assert_equal_to_executor(b.save(b.quant(x, 0.25, signed=True), tmp_path))
