@@ -22,8 +22,9 @@ ONE, ZERO = Fraction(1), Fraction(0)
 
 
 def _each(state: State, node: OnnxNode, change: Callable[[Activation], Activation]) -> None:
-    """`change` applied to the activation, or to every part of a concatenation."""
-    value = state.value(node.inputs[0])
+    """`change` applied to the one input that is no constant, or to every part of it where it is a concatenation."""
+    tensor = next(name for name in node.inputs if not isinstance(state.value(name), Constant))
+    value = state.value(tensor)
     alone = state.read_once(node.outputs[0])
 
     def changed(part: Activation) -> Activation:
@@ -32,7 +33,7 @@ def _each(state: State, node: OnnxNode, change: Callable[[Activation], Activatio
     if isinstance(value, Pieces):
         state.values[node.outputs[0]] = Pieces(tuple(map(changed, value.parts)))
     else:
-        state.values[node.outputs[0]] = changed(state.activation(node.inputs[0]))
+        state.values[node.outputs[0]] = changed(state.activation(tensor))
 
 
 def relu(state: State, node: OnnxNode) -> None:
@@ -122,6 +123,37 @@ def add(state: State, node: OnnxNode) -> None:
 def sub(state: State, node: OnnxNode) -> None:
     """ONNX `Sub` of a constant, or of an activation from a constant."""
     _sum(state, node, -ONE)
+
+
+def total(state: State, node: OnnxNode) -> None:
+    """ONNX `Sum` of two."""
+    if len(node.inputs) != 2:
+        raise FirelineError(f"a sum of {len(node.inputs)} is not supported", hint="add in pairs")
+    add(state, node)
+
+
+def maximum(state: State, node: OnnxNode) -> None:
+    """ONNX `Max` of an activation and a number."""
+    number = _number_beside(state, node)
+    _each(state, node, lambda x: x.clipped(number, inf))
+
+
+def minimum(state: State, node: OnnxNode) -> None:
+    """ONNX `Min` of an activation and a number."""
+    number = _number_beside(state, node)
+    _each(state, node, lambda x: x.clipped(-inf, number))
+
+
+def _number_beside(state: State, node: OnnxNode) -> Fraction:
+    """The one number among a node's two inputs."""
+    numbers = [(name, value) for name in node.inputs if isinstance(value := state.value(name), Constant)]
+    if len(node.inputs) != 2 or len(numbers) != 1 or numbers[0][1].array.size != 1:
+        raise FirelineError(
+            f"{len(node.inputs)} inputs, {len(numbers)} of them constants, are compared",
+            hint="one activation and one number",
+        )
+    name, value = numbers[0]
+    return fraction(value.array.ravel()[0], "a number", name)
 
 
 def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:

@@ -22,6 +22,15 @@ from fireline.graph import Graph, Node
 
 LISTED = 32  # nodes that a refusal names
 SUPPORTED_HINT = "see docs/qonnx.md for what Fireline lowers"
+_LARGEST = "end the network before it: the largest logit stays the largest"
+# What to do about operations that are often met, where there is more to say.
+HINTS = {
+    "ArgMax": _LARGEST,
+    "DynamicQuantizeLinear": "quantize statically, with calibration",
+    "LogSoftmax": _LARGEST,
+    "Softmax": _LARGEST,
+    "TopK": _LARGEST,
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ def refuse_unread(node: OnnxNode, opset: int) -> None:
 
 def _refuse_unsupported(onnx: OnnxGraph) -> None:
     known, unknown = set(onnx.constants), []
+    hints: set[str] = set()
     for node in onnx.nodes:
         # Shapes are constants; what is made of constants alone is computed.
         constant = node.op in ("Constant", "Shape") or known.issuperset(filter(None, node.inputs))
@@ -98,12 +108,15 @@ def _refuse_unsupported(onnx: OnnxGraph) -> None:
             known.update(node.outputs)
         if node.domain not in DOMAINS:
             unknown.append(f"{node.label} of {node.domain}")
+            hints.add(SUPPORTED_HINT)
         elif node.op not in OPERATIONS and node.op != "Constant" and not (constant and foldable(node)):
             unknown.append(node.label)
+            hints.add(HINTS.get(node.op, SUPPORTED_HINT))
     if unknown:
         listed = ", ".join(unknown[:LISTED])
         listed += f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
-        raise FirelineError(f"unsupported: {listed}", hint=SUPPORTED_HINT)
+        hint = hints.pop() if len(hints) == 1 else SUPPORTED_HINT
+        raise FirelineError(f"unsupported: {listed}", hint=hint)
 
 
 def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnx
 
 from fireline.codegen.lower.attributes import CHANNELS_LAST
+from fireline.codegen.lower.layouts import same
 from fireline.codegen.lower.onnx_file import NARROW, OnnxGraph, OnnxNode
 from fireline.codegen.lower.state import State, Target
 from fireline.codegen.lower.values import (
@@ -258,7 +259,10 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
         _dequantize(state, node, value)
         return
     if isinstance(value, Raw) and state.onnx.integer_input is not None:
-        state.values[node.outputs[0]] = _codes_in(state, node, value.layout, scale, zero_point)
+        x = _codes_in(state, value.layout)
+        unit = per_channel(_activation_scale(scale, x.layout, x.shape[0]), x.shape[0])
+        zero = _activation_zero_point(zero_point)
+        state.values[node.outputs[0]] = x.mapped(unit, tuple(-zero * u for u in unit))
         return
     codes = state.constant(node.inputs[0], "the integers of a DequantizeLinear").array
     if not _integral(codes.dtype) or not codes.size:
@@ -277,18 +281,27 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
     state.values[node.outputs[0]] = QuantizedConstant(held.integers, fractions, type)
 
 
-def _codes_in(
-    state: State, node: OnnxNode, layout: Layout, scale: npt.NDArray[Any], zero_point: npt.NDArray[Any]
-) -> Activation:
-    """The network's input where the file takes integers: these are the images, what they stand for is pending."""
+def cast(state: State, node: OnnxNode) -> None:
+    """ONNX `Cast` to a type that holds every number: of the network's input, of integers, of activations."""
+    kind = onnx.helper.tensor_dtype_to_np_dtype(node.integer("to"))
+    if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise FirelineError(f"a cast to {kind} is not supported", hint="cast to float32, or quantize")
+    value = state.value(node.inputs[0])
+    if isinstance(value, Raw) and state.onnx.integer_input is not None:
+        state.values[node.outputs[0]] = _codes_in(state, value.layout)
+    elif isinstance(value, Codes):
+        state.values[node.outputs[0]] = codes_out(state, value, node.outputs[0])
+    else:
+        same(state, node)
+
+
+def _codes_in(state: State, layout: Layout) -> Activation:
+    """The network's input where the file takes integers, which are the images."""
     assert state.onnx.integer_input is not None
     ends = np.iinfo(state.onnx.integer_input)
     type, one = IntType.holding(int(ends.min), int(ends.max)), (Fraction(1),)
     quantizer = Quantizer(type.min, type.max)
-    x = state.quantize_input(Target(one, 0, type, quantizer, one, 0), state.onnx.input, layout)
-    unit = per_channel(_activation_scale(scale, layout, x.shape[0]), x.shape[0])
-    zero = _activation_zero_point(zero_point)
-    return x.mapped(unit, tuple(-zero * u for u in unit))
+    return state.quantize_input(Target(one, 0, type, quantizer, one, 0), state.onnx.input, layout)
 
 
 def _spec(state: State, codes: Codes) -> Spec:

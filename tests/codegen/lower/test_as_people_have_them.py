@@ -1,5 +1,6 @@
 """Files of public bug reports, in small: right, or refused for the true reason."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -251,3 +252,48 @@ def test_parts_of_unlike_scales_are_averaged_each_for_itself(tmp_path: Path, poo
         case _:
             x = b.node("ReduceMean", [x, b.constant([2, 3], dtype=np.int64)], keepdims=0)
     assert_equal_to_executor(b.save(b.quant(x, 0.25, signed=True), tmp_path))
+
+
+def test_integers_in_are_normalized_in_the_file(tmp_path: Path) -> None:
+    """Cast, subtract the mean, divide: as exporters write what came before the first quantizer."""
+    b = QonnxBuilder((3, 8, 8))
+    x = b.node("Sub", [b.node("Cast", ["input"], to=TensorProto.FLOAT), b.constant(128.0)])
+    x = linear(b, b.node("Div", [x, b.constant(64.0)]), 2.0**-4, 3, np.int8)
+    model = b.model(linear(b, integer_conv(b, x, 3, 4), 0.5, 0, np.int8))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert_equal_to_onnxruntime(tmp_path / "m.onnx", np.uint8)
+
+
+def test_integers_cast_to_real_numbers_are_the_numbers_they_are(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    scale, zero = b.constant(2.0), b.constant(5, dtype=np.uint8)
+    codes = b.node("QuantizeLinear", [integer_conv(b, linear(b, "input", 1.0), 3, 4), scale, zero])
+    x = b.node("Sub", [b.node("Cast", [codes], to=TensorProto.FLOAT), b.constant(5.0)])
+    assert_equal_to_onnxruntime(b.save(linear(b, b.node("Mul", [x, scale]), 4.0), tmp_path))
+
+
+@pytest.mark.parametrize(("op", "number"), [("Max", 0.0), ("Min", 3.0)])
+def test_a_bound_may_be_written_as_a_comparison(tmp_path: Path, op: str, number: float) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = integer_conv(b, linear(b, "input", 1.0), 3, 4)
+    made = b.node(op, [b.constant(number), x] if op == "Max" else [x, b.constant(number)])
+    assert_equal_to_onnxruntime(b.save(linear(b, made, 0.5, 0, np.int8), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda b, x: b.node("Cast", [x], to=TensorProto.FLOAT16), "cast to float16"),
+        (lambda b, x: b.node("Max", [x, x]), "2 inputs, 0 of them constants"),
+        (lambda b, x: b.node("Sum", [x, x, x]), "a sum of 3.*in pairs"),
+        (lambda b, x: b.node("Softmax", [x]), "end the network before it"),
+    ],
+)
+def test_what_has_no_exact_form_is_refused_with_a_way_out(
+    tmp_path: Path, make: Callable[[QonnxBuilder, str], str], says: str
+) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = make(b, b.conv(b.pixels(), 3, 4))
+    with pytest.raises(FirelineError, match=says):
+        lower(b.save(b.quant(x, 0.5), tmp_path))
