@@ -144,6 +144,8 @@ def _mvu(plan: Plan, node: Conv2d, folding: Folding) -> Module:
     acc = accumulator_type(node, source.type)
     terms = folding.simd * folding.rows
     depth, width = weight_rom(node, folding)
+    index = plan.graph.nodes.index(node)
+    is_loaded = index in plan.loaded
     bank_rows = min(_bank_rows(depth, width), depth) if folding.rom == "bram" else depth
     values: dict[str, Value] = {
         "PE": folding.pe,
@@ -160,15 +162,25 @@ def _mvu(plan: Plan, node: Conv2d, folding: Folding) -> Module:
         "DSP": int(folding.multiplier == "dsp"),
         "WINDOW_BLOCK": _in_block_ram(plan, *window_memory(node, source, folding)),
         "BANK_ROWS": bank_rows,
-        "ROM_FILE": f"{node.name}_weights",
         "BIAS_FILE": f"{node.name}_bias.hex",
     }
     files = {f"{node.name}_bias.hex": memory(node.bias.reshape(-1, folding.pe), acc.bits)}
-    files |= banks(f"{node.name}_weights", rom_rows(node, folding), node.weight_type.bits, bank_rows)
+    if is_loaded:
+        values["LOADED"] = 1
+    else:
+        values["ROM_FILE"] = f"{node.name}_weights"
+        files |= banks(f"{node.name}_weights", rom_rows(node, folding), node.weight_type.bits, bank_rows)
     rule = rule_constants(node.requantize, acc, node, folding.pe)
     constants = Constants({**values, **rule.parameters}, {**files, **rule.files})
-    nothing = (("load_valid", "1'b0"), ("load_ready", ""), ("load_data", "64'd0"))
-    return Module("fl_mvu", constants, ports=nothing)
+    ports = (("load_valid", "1'b0"), ("load_ready", ""), ("load_data", "64'd0"))
+    if is_loaded:
+        place = plan.loaded.index(index)
+        ports = (
+            ("load_valid", f"load_valid[{place}]"),
+            ("load_ready", f"load_ready[{place}]"),
+            ("load_data", "load_data"),
+        )
+    return Module("fl_mvu", constants, ports=ports)
 
 
 def _bank_rows(depth: int, width: int) -> int:

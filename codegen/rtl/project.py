@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fireline.codegen.design.describe import describe, tensor_text
 from fireline.codegen.design.kernels import kernels
+from fireline.codegen.design.memories import loaded_words
 from fireline.codegen.geometry.axi import input_beat, output_bits
 from fireline.codegen.host import project, serial
 from fireline.codegen.host.data import element
@@ -18,7 +19,6 @@ from fireline.codegen.host.render import render
 from fireline.codegen.plan.foldings import Plan
 from fireline.codegen.rtl.names import module_name
 from fireline.codegen.rtl.top import Top, top
-from fireline.errors import FirelineError
 
 BUILD_FILES = ("README.md", "Makefile", "package_ip.tcl")
 
@@ -47,12 +47,6 @@ def write_project(plan: Plan, out: Path, images: npt.ArrayLike | None = None, fo
     Raises:
         FirelineError: `out` exists or cannot be written, or the plan has something the kernels cannot do.
     """
-    if plan.loaded:
-        raise FirelineError(
-            "the RTL target has no weights that are loaded at start",
-            node=plan.graph.nodes[plan.loaded[0]].name,
-            hint="leave out --load-weights",
-        )
     made = top(kernels(plan))
     pixels = project.images_of(plan, images)
     common = _common(plan, made, len(pixels))
@@ -86,7 +80,8 @@ def _common(plan: Plan, made: Top, images: int) -> dict[str, Any]:
         "word_bits": output_bits(graph.output),
         "word_high": output_bits(graph.output) - 1,
         "values": prod(graph.output.output.shape),
-        "weight_bytes": 0,
+        "weight_bytes": 8 * sum(loaded_words(plan)),
+        "loaded": [f"32'd{words}" for words in reversed(loaded_words(plan))],
         "guard": graph.name.upper(),
         "public": PUBLIC,
         "streams": made.streams,

@@ -12,7 +12,10 @@ from fireline.codegen.rtl.names import Names
 from fireline.codegen.rtl.tables import Value
 
 # Names that the top has whatever the network.
-FIXED = ("clk", "rst", "run", "beat", "done", "stalled", "control")
+FIXED = (
+    *("clk", "rst", "run", "beat", "done", "stalled", "control"),
+    *("load", "load_valid", "load_ready", "load_data", "pixels_valid", "pixels_ready", "pixels_data"),
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def _instance(
     ports = [".clk", ".rst"] if module.clocked else []
     assigns = []
     if module.module == "fl_input":
-        ports += [".run", ".s_axis_tvalid", ".s_axis_tready", ".s_axis_tdata"]
+        ports += [".run", *(f".s_axis_t{port}(pixels_{port})" for port in ("valid", "ready", "data"))]
     for prefix, group in _groups(module, reads):
         ports += [f".{prefix}_{port}({_side_by_side(group, port)})" for port in ("valid", "ready", "data")]
     if writes:

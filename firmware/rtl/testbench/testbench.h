@@ -1,4 +1,5 @@
-// The generic part of an RTL project's test bench, for Verilator. It runs in the folder of the memories, rtl/.
+// The generic part of an RTL project's test bench, for Verilator. It runs in the folder of the memories, rtl/; weights that
+// are loaded before the first image are in ../weights.bin.
 //
 //   V<network>                        check tb/data: every tensor of every image
 //   V<network> --run INPUTS OUTPUTS   run a file of images and write every tensor
@@ -43,6 +44,7 @@ struct Tensor {
 struct Network {
     const char* name;
     int beat_bits, slot_bits, beat_channels, word_bits;
+    std::size_t weight_bytes;  // that are loaded before the first image
     std::vector<Tensor> tensors;
 };
 
@@ -131,13 +133,34 @@ public:
         for (const Tensor& tensor : network.tensors) taps.emplace_back(tensor);
     }
 
+    // Fills the memories without initial content.
+    void load(const Bytes& weights) {
+        const std::size_t step = network.beat_bits / 8;
+        for (std::size_t sent = 0, quiet = 0; sent < weights.size(); ++quiet) {
+            design.s_axis_tvalid = design.s_axis_tvalid || !options.stalls || coin.flip();
+            design.s_axis_tdata = 0;
+            for (std::size_t k = 0; k < step; ++k)
+                design.s_axis_tdata |= static_cast<std::uint64_t>(weights[sent + k]) << (8 * k);
+            design.ap_clk = 0;
+            design.eval();
+            const bool taken = design.s_axis_tvalid && design.s_axis_tready;
+            design.ap_clk = 1;
+            design.eval();
+            if (taken) {
+                design.s_axis_tvalid = 0;
+                sent += step;
+                quiet = 0;
+            }
+            if (quiet > kPatience) fail(3, "deadlock: weights are not taken behind byte " + std::to_string(sent));
+        }
+    }
+
     // Lets the images in and collects every tensor, and the values that leave.
     void run(const Bytes& pixels) {
         const Tensor& first = network.tensors.front();
         const std::size_t images = pixels.size() / first.octets();
         const std::size_t beats = pixels.size() / (first.bytes * network.beat_channels);
         const std::size_t values = network.tensors.back().size() * images;
-        reset();
         std::size_t sent = 0;
         long long begin = -1, quiet = 0;
         bool offered = false, wanted = false;
@@ -170,6 +193,27 @@ public:
             quiet = moves ? 0 : quiet + 1;
             if (quiet > kPatience) fail(3, "deadlock: nothing moves after cycle " + std::to_string(cycle - quiet) + progress());
         }
+    }
+
+    void reset() {
+        design.ap_rst_n = 0;
+        design.s_axis_tvalid = 0;
+        design.m_axis_tready = 0;
+        for (int i = 0; i < 4; ++i) tick();
+        design.ap_rst_n = 1;
+        tick();
+        // Registers: let images in, one after the other.
+        design.s_axi_control_awvalid = 1;
+        design.s_axi_control_wvalid = 1;
+        design.s_axi_control_awaddr = 0;
+        design.s_axi_control_wdata = kStart;
+        design.s_axi_control_wstrb = 15;
+        design.s_axi_control_bready = 1;
+        tick();
+        design.s_axi_control_awvalid = 0;
+        design.s_axi_control_wvalid = 0;
+        tick();
+        tick();
     }
 
     std::vector<Tap> taps;
@@ -210,27 +254,6 @@ private:
         design.eval();
         design.ap_clk = 1;
         design.eval();
-    }
-
-    void reset() {
-        design.ap_rst_n = 0;
-        design.s_axis_tvalid = 0;
-        design.m_axis_tready = 0;
-        for (int i = 0; i < 4; ++i) tick();
-        design.ap_rst_n = 1;
-        tick();
-        // Registers: let images in, one after the other.
-        design.s_axi_control_awvalid = 1;
-        design.s_axi_control_wvalid = 1;
-        design.s_axi_control_awaddr = 0;
-        design.s_axi_control_wdata = kStart;
-        design.s_axi_control_wstrb = 15;
-        design.s_axi_control_bready = 1;
-        tick();
-        design.s_axi_control_awvalid = 0;
-        design.s_axi_control_wvalid = 0;
-        tick();
-        tick();
     }
 
     const Network& network;
@@ -318,6 +341,12 @@ int main(const Network& network, Design& design, const int argc, char** const ar
     const std::size_t images = pixels.size() / first.octets();
 
     Bench<Design> bench(network, design, options);
+    bench.reset();
+    if (network.weight_bytes) {
+        const Bytes weights = read_file("../weights.bin");
+        if (weights.size() != network.weight_bytes) fail(2, "weights.bin: not the weights of this network");
+        bench.load(weights);
+    }
     bench.run(pixels);
     design.final();
     if (!options.cycles.empty()) write_cycles(bench, options.cycles);
