@@ -12,10 +12,7 @@ from fireline.codegen.rtl.names import Names
 from fireline.codegen.rtl.tables import Value
 
 # Names that the top has whatever the network.
-FIXED = (
-    *("clk", "rst", "run", "beat", "done", "stalled", "control"),
-    *("load", "load_valid", "load_ready", "load_data", "pixels_valid", "pixels_ready", "pixels_data"),
-)
+FIXED = ("clk", "rst", "run", "beat", "done", "stalled", "control", "load", "axis")
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def _instance(
     ports = [".clk", ".rst"] if module.clocked else []
     assigns = []
     if module.module == "fl_input":
-        ports += [".run", *(f".s_axis_t{port}(pixels_{port})" for port in ("valid", "ready", "data"))]
+        ports += [".run", *(f".s_axis_t{port}(axis_{port})" for port in ("valid", "ready", "data"))]
     for prefix, group in _groups(module, reads):
         ports += [f".{prefix}_{port}({_side_by_side(group, port)})" for port in ("valid", "ready", "data")]
     if writes:

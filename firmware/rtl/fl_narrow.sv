@@ -21,15 +21,16 @@ module fl_narrow #(
   logic [REST-1:0] rest;
   logic [COUNT-1:0] count;
   logic is_first;
+  wire [RATIO*BITS-1:0] held = is_first ? x_data : {{BITS{1'b0}}, rest};
   wire step = y_room & (~is_first | x_valid);
 
   assign x_ready = step & is_first;
   assign y_take  = step;
   assign y_valid = step;
-  assign y_data  = is_first ? x_data[BITS-1:0] : rest[BITS-1:0];
+  assign y_data  = held[BITS-1:0];
 
   always_ff @(posedge clk) begin
-    if (step) rest <= is_first ? x_data[RATIO*BITS-1:BITS] : rest >> BITS;
+    if (step) rest <= held[RATIO*BITS-1:BITS];
     if (rst) begin
       count    <= '0;
       is_first <= 1'b1;

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from fireline.codegen.plan.foldings import Plan
 from fireline.codegen.rtl.project import write_project
 from fireline.errors import FirelineError
-from fireline.graph import Graph
 from fireline.sim import csim, rtl
 from fireline.sim.dataflow.depths import fitted
-from tests.firmware.harness import Choose, drawn, plan
+from tests.firmware.harness import drawn, plan
+from tests.firmware.test_loaded import loaded_plan
 from tests.graphs import fire_network
 
 needs_verilator = pytest.mark.skipif(
@@ -20,9 +21,9 @@ needs_verilator = pytest.mark.skipif(
 )
 
 
-def project(graph: Graph, choose: Choose, folder: Path) -> Path:
+def project(made: Plan, folder: Path) -> Path:
     """An RTL project, built as quickly as can be."""
-    write_project(fitted(replace(plan(graph, choose), target="rtl")), folder / "project")
+    write_project(fitted(replace(made, target="rtl")), folder / "project")
     rtl.build(folder / "project", "-O0")
     return folder / "project"
 
@@ -30,18 +31,24 @@ def project(graph: Graph, choose: Choose, folder: Path) -> Path:
 @needs_verilator
 @pytest.mark.slow
 def test_a_fire_network_is_exact_and_as_fast_as_simulated(tmp_path: Path) -> None:
-    folder = project(fire_network(), drawn(3), tmp_path)
+    """Its weights are loaded in every other convolution, and constants in the others."""
+    folder = project(loaded_plan(fire_network(), 3), tmp_path)
     result = rtl.cosimulate(folder, images=3)
     assert result.mismatches == 0 and result.first is None
     assert result.interval == pytest.approx(result.planned_interval, rel=0.005)
     assert result.latency == pytest.approx(result.planned_latency, rel=0.02)
     assert rtl.cosimulate(folder, images=2, stall=5).mismatches == 0
+    weights = (folder / "weights.bin").read_bytes()
     # Another weight, and the model is another network: the check can fail.
-    memory = next((folder / "rtl").glob("fire2_squeeze_weights_000.hex"))
+    (folder / "weights.bin").write_bytes(bytes([weights[0] ^ 1]) + weights[1:])
+    broken = rtl.cosimulate(folder, images=1)
+    assert broken.mismatches > 0 and broken.first == "fire2_squeeze"
+    (folder / "weights.bin").write_bytes(weights)
+    memory = next((folder / "rtl").glob("conv1_weights_000.hex"))
     first = memory.read_text()
     memory.write_text(("0" if first[0] != "0" else "1") + first[1:])
     broken = rtl.cosimulate(folder, images=1)
-    assert broken.mismatches > 0 and broken.first == "fire2_squeeze"
+    assert broken.mismatches > 0 and broken.first == "conv1"
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:

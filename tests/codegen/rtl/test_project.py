@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +11,14 @@ import numpy as np
 import pytest
 
 from fireline.codegen.plan.devices import device
-from fireline.codegen.plan.foldings import Folding
 from fireline.codegen.plan.simple import simple_plan
 from fireline.codegen.rtl.names import Names, module_name
 from fireline.codegen.rtl.project import write_project
 from fireline.codegen.rtl.tables import banks, memory
-from fireline.errors import FirelineError
+from fireline.sim.dataflow.depths import fitted
 from tests.codegen.hls.test_project import contents
+from tests.firmware.rtl.harness import TOOL, needs_verilator
+from tests.firmware.test_loaded import loaded_plan
 from tests.graphs import fire_network
 
 
@@ -62,9 +65,36 @@ def test_names_are_no_keywords_and_no_others() -> None:
     assert module_name("table") == "table_" and module_name("net") == "net"
 
 
-def test_loaded_weights_are_refused(tmp_path: Path) -> None:
-    plan = replace(simple_plan(fire_network(), device("xczu7ev"), 300.0), target="rtl")
-    uram = tuple(replace(f, rom="uram") if i == 2 else f for i, f in enumerate(plan.foldings))
-    with pytest.raises(FirelineError, match="loaded at start"):
-        write_project(replace(plan, foldings=uram), tmp_path / "project")
-    assert isinstance(uram[0], Folding) and not list(tmp_path.iterdir())
+def loading(path: Path) -> Path:
+    """A project of which every other convolution has its weights loaded."""
+    write_project(fitted(replace(loaded_plan(fire_network(), 3), target="rtl")), path)
+    return path
+
+
+def test_weights_that_are_loaded_are_no_constants(tmp_path: Path) -> None:
+    folder = loading(tmp_path / "project")
+    named = [path.name for path in (folder / "rtl").glob("*_weights_000.hex")]
+    text = (folder / "rtl" / "network.sv").read_text()
+    assert named and text.count(".LOADED(1)") == 4 and text.count(".ROM_FILE(") == len(named)
+    words = [int(word) for word in re.findall(r"32'd(\d+)", text)]
+    assert 8 * sum(words) == (folder / "weights.bin").stat().st_size
+
+
+def test_slang_has_nothing_to_say(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    slang = pytest.importorskip("pyslang", reason="pip install pyslang").driver
+    folder = loading(tmp_path / "project") / "rtl"
+    driver = slang.Driver()
+    driver.addStandardArgs()
+    files = " ".join(str(path) for path in sorted(folder.glob("*.sv")))
+    # Whether a cast changes a type depends on a module's parameters.
+    command = f"slang -Wextra -Wno-useless-cast -Werror --top network {files}"
+    assert driver.parseCommandLine(command, slang.CommandLineOptions())
+    assert driver.processOptions() and driver.parseAllSources(), capfd.readouterr().err
+    assert driver.runFullCompilation(False), capfd.readouterr().err
+
+
+@needs_verilator
+def test_verilator_has_no_warning(tmp_path: Path) -> None:
+    command = ["make", "-C", str(loading(tmp_path / "project")), "lint", f"VERILATOR={TOOL}"]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode == 0 and "%Warning" not in made.stdout + made.stderr, made.stdout + made.stderr

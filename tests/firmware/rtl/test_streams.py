@@ -79,7 +79,43 @@ def test_streams(tmp_path: Path) -> None:
         cases.append(Case("fl_globalavgpool2d", parameters, [Stream(x, 4)], [Stream(sums, 9)], table, 3))
     for folds, per_lane, signed in ((1, False, False), (1, True, True), (3, True, False)):
         cases.append(_lookup(random, folds, per_lane, signed))
-    run(tmp_path, cases)
+    run(tmp_path, [*cases, *_edges(random)])
+
+
+def _edges(random: np.random.Generator) -> list[Case]:
+    """Weights in front of pixels, pixels to tokens, tokens to results with TLAST."""
+    cases = []
+    for bits in (8, 16, 32, 64):
+        words = [3, 2]
+        weights = random.integers(0, 1 << 63, sum(words))
+        beats = random.integers(0, 1 << min(bits, 62), 9)
+        parts = [int(word) >> bits * i & (1 << bits) - 1 for word in weights for i in range(64 // bits)]
+        x = np.array([*parts, *beats], dtype=object).reshape(-1, 1)
+        memories = [[int(word), 1 if i < words[0] else 2] for i, word in enumerate(weights)]
+        tokens = [word | memory << 64 for word, memory in memories] + [int(beat) for beat in beats]
+        y = np.array(tokens, dtype=object).reshape(-1, 1)
+        parameters = {"BEAT_BITS": bits, "WORDS": words[0] | words[1] << 32}
+        table = np.zeros(0, np.uint8)
+        cases.append(
+            Case("load_edge", parameters, [Stream(x, bits)], [Stream(y, 66)], table, 0, is_timed=False)
+        )
+    for channels, slot, bits in ((1, 8, 8), (3, 8, 5), (2, 16, 12), (4, 16, 16)):
+        pixels = random.integers(0, 1 << bits, (20, channels))
+        beat_bits = max(8, 1 << (channels * slot - 1).bit_length())
+        beats = np.array([[sum(int(v) << slot * i for i, v in enumerate(row))] for row in pixels], dtype=object)
+        parameters = {"BEAT_BITS": beat_bits, "CHANNELS": channels, "SLOT_BITS": slot, "BITS": bits}
+        streams = Stream(beats, beat_bits), Stream(pixels, bits)
+        cases.append(Case("input_edge", parameters, [streams[0]], [streams[1]], steps.copy(20), 0))
+    for lanes, tokens, signed in ((1, 1, True), (1, 5, False), (3, 2, True), (4, 1, False)):
+        x = _tokens(random, IMAGES * 3 * tokens, lanes, 5, signed)
+        values, last = x.reshape(-1), lanes * tokens
+        ends = [3 << 16 if i % last == last - 1 else 0 for i in range(len(values))]
+        y = np.array([(int(v) & 0xFFFF) | end for v, end in zip(values, ends, strict=True)]).reshape(-1, 1)
+        parameters = {"BITS": 5, "SIGNED": int(signed), "LANES": lanes, "TOKENS": tokens, "BEAT_BITS": 16}
+        streams = Stream(x, 5), Stream(y, 18)
+        table = np.zeros(0, np.uint8)
+        cases.append(Case("output_edge", parameters, [streams[0]], [streams[1]], table, 0, is_timed=False))
+    return cases
 
 
 def _running_max(
