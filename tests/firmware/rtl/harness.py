@@ -237,7 +237,9 @@ def _compare(folder: Path, i: int, case: Case, timed: bool) -> None:
         assert found == wanted, f"{what}, output {k}, token {_first(found, wanted)} of {len(wanted)}"
         if timed:
             measured = [int(cycle) for cycle, _ in lines]
-            assert measured == cycles[k], f"{what}, output {k}: cycles from token {_first(measured, cycles[k])}"
+            assert measured == cycles[k], (
+                f"{what}, output {k}: cycles from token {_first(measured, cycles[k])}"
+            )
 
 
 def _first(found: list[int], wanted: list[int]) -> str:

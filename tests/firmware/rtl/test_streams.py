@@ -102,7 +102,9 @@ def _edges(random: np.random.Generator) -> list[Case]:
     for channels, slot, bits in ((1, 8, 8), (3, 8, 5), (2, 16, 12), (4, 16, 16)):
         pixels = random.integers(0, 1 << bits, (20, channels))
         beat_bits = max(8, 1 << (channels * slot - 1).bit_length())
-        beats = np.array([[sum(int(v) << slot * i for i, v in enumerate(row))] for row in pixels], dtype=object)
+        beats = np.array(
+            [[sum(int(v) << slot * i for i, v in enumerate(row))] for row in pixels], dtype=object
+        )
         parameters = {"BEAT_BITS": beat_bits, "CHANNELS": channels, "SLOT_BITS": slot, "BITS": bits}
         streams = Stream(beats, beat_bits), Stream(pixels, bits)
         cases.append(Case("input_edge", parameters, [streams[0]], [streams[1]], steps.copy(20), 0))
