@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from fireline.codegen.lower.qoperator import as_qdq
+from fireline.codegen.lower.normal import normal
 from fireline.errors import EngineError, FirelineError
 from fireline.graph import Graph
 from fireline.sim.engine import OFF_GRID, Engine, Images, Integers, Judged, decode, file_order
@@ -30,7 +30,6 @@ __all__ = [
     "real_valued",
     "running",
     "simulator",
-    "single",
 ]
 
 
@@ -66,7 +65,7 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
         from qonnx.core.onnx_exec import execute_onnx
         from qonnx.transformation.infer_shapes import InferShapes
 
-        proto = single(as_qdq(onnx.load(str(model)), np.float32))
+        proto = normal(onnx.load(str(model)), np.float32)
         wrapper = ModelWrapper(proto).transform(InferShapes())
         name = wrapper.graph.input[0].name
         order = file_order(graph, wrapper.get_tensor_shape(name)[1:])
@@ -92,32 +91,6 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
     return Engine("qonnx", run, judge=Judge(graph, proto))
 
 
-def single(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model` for one image, with nothing said twice, as the QONNX executor needs it.
-
-    Constants among the inputs and shapes of outputs are legal, and so is another number of images, or none.
-    """
-    graph = model.graph
-    constants = {tensor.name for tensor in graph.initializer}
-    outputs = {value.name for value in graph.output}
-    inputs = [value for value in graph.input if value.name not in constants]
-    shapes = [value for value in graph.value_info if value.name not in outputs]
-    batch = inputs[0].type.tensor_type.shape.dim[0]
-    if batch.dim_value != 1:
-        batch.dim_value = 1
-        made = {inputs[0].name}
-        for node in graph.node:
-            made.update(node.output if made.intersection(node.input) else ())
-        shapes = [value for value in shapes if value.name not in made]
-        for value in graph.output:
-            value.type.tensor_type.ClearField("shape")
-    for kept, field in ((inputs, graph.input), (shapes, graph.value_info)):
-        copies = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in kept]
-        del field[:]
-        field.extend(copies)
-    return model
-
-
 def real_valued(
     graph: Graph, name: str, model: Path, trace: Callable[[Images], Mapping[str, npt.NDArray[np.float32]]]
 ) -> Engine:
@@ -133,7 +106,7 @@ def real_valued(
             if node.source and node.source in reals
         }
 
-    return Engine(name, run, judge=Judge(graph, onnx.load(str(model))))
+    return Engine(name, run, judge=Judge(graph, normal(onnx.load(str(model)), np.float32)))
 
 
 def csim(

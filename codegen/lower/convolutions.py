@@ -13,7 +13,7 @@ from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State, shared
 from fireline.codegen.lower.values import Activation, Layout, QuantizedConstant, broadcast, fraction
-from fireline.codegen.lower.windows import MAX_SIDE, Window, dilation, window
+from fireline.codegen.lower.windows import MAX_SIDE, Window, dilation, extent, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, common_scale, frozen_array
 from fireline.graph import Conv2d, Tensor, reachable_range
@@ -39,7 +39,7 @@ def conv(state: State, node: OnnxNode) -> None:
             f"kernel_shape is {list(node.integers('kernel_shape'))}, its weights are {sides[0]}x{sides[1]}",
             hint="a tool before has damaged one of them: export the network again",
         )
-    weight = _dilated(weight, dilation(node))
+    weight = dilated(weight, dilation(node))
     kernel = (int(weight.integers.shape[2]), int(weight.integers.shape[3]))
     state.values[node.outputs[0]] = convolve(
         state,
@@ -47,16 +47,16 @@ def conv(state: State, node: OnnxNode) -> None:
         x,
         weight,
         _bias(state, node.input(2), len(weight.integers)),
-        framed(window(node, shape, kernel, dilated=True), frame),
+        framed(window(node, shape, kernel, wide=True), frame),
     )
 
 
-def _dilated(weight: QuantizedConstant, apart: tuple[int, int]) -> QuantizedConstant:
-    """The kernel with zeros between its weights, which is what a dilated convolution computes with."""
+def dilated(weight: QuantizedConstant, apart: tuple[int, int]) -> QuantizedConstant:
+    """The kernel with zeros between its weights, which is what a dilated window computes with."""
     if apart == (1, 1):
         return weight
     outputs, depth, height, width = weight.integers.shape
-    sides = ((height - 1) * apart[0] + 1, (width - 1) * apart[1] + 1)
+    sides = extent((height, width), apart)
     if outputs * depth * sides[0] * sides[1] > MAX_DILATED or max(sides) > MAX_SIDE:
         raise FirelineError(
             f"dilation {list(apart)} makes a kernel of {sides[0]}x{sides[1]}", hint="dilate less"

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
 
+from fireline.codegen.lower.arrays import array_of
 from fireline.codegen.lower.attributes import CHANNELS_LAST, standard
-from fireline.codegen.lower.qoperator import as_qdq
+from fireline.codegen.lower.normal import normal
 from fireline.codegen.lower.values import Layout
 from fireline.errors import FirelineError
 from fireline.graph import Shape
@@ -23,7 +23,6 @@ from fireline.graph import Shape
 PRESET = "fireline.preset"
 
 # Where operations may come from. FINN and older Brevitas call QONNX's own domain by other names.
-NARROW = ("int4", "uint4")  # numpy has them of ml_dtypes
 DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", CHANNELS_LAST)
 
 
@@ -121,11 +120,14 @@ def read(path: Path) -> OnnxGraph:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FirelineError(f"cannot be read: {reason}", node=where) from None
     try:
-        model = as_qdq(onnx.load_model_from_string(content))
-        graph = model.graph
-        if not graph.node:
+        model = onnx.load_model_from_string(content)
+        if not model.graph.node:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)
-        constants = {_text(tensor.name): _array(tensor) for tensor in graph.initializer}
+        if not all(node.output for node in model.graph.node):
+            raise FirelineError("not an ONNX model: a node has no output", node=where)
+        model = normal(model)
+        graph = model.graph
+        constants = {_text(tensor.name): array_of(tensor) for tensor in graph.initializer}
         opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
         nodes = tuple(_node(node, opset) for node in graph.node)
         for value in (*graph.input, *graph.output):
@@ -133,22 +135,20 @@ def read(path: Path) -> OnnxGraph:
         properties = {_text(item.key): _text(item.value) for item in model.metadata_props}
     except (DecodeError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise FirelineError(f"not an ONNX model: {error}", node=where) from None
-    if not all(node.outputs for node in nodes):
-        raise FirelineError("not an ONNX model: a node has no output", node=where)
-    inputs = [value for value in graph.input if value.name not in constants]
-    if len(inputs) != 1 or len(graph.output) != 1:
+    if len(graph.input) != 1 or len(graph.output) != 1:
         raise FirelineError(
-            f"one input and one output expected, {len(inputs)} and {len(graph.output)} arrived", node=where
+            f"one input and one output expected, {len(graph.input)} and {len(graph.output)} arrived",
+            node=where,
         )
     return OnnxGraph(
         name=properties.get(PRESET) or path.stem,
-        input=inputs[0].name,
-        shape=_shape(inputs[0], where),
+        input=graph.input[0].name,
+        shape=_shape(graph.input[0], where),
         output=graph.output[0].name,
         nodes=nodes,
         constants=constants,
         opset=opset,
-        integer_input=_integers(inputs[0]),
+        integer_input=_integers(graph.input[0]),
     )
 
 
@@ -172,16 +172,6 @@ def _text(value: str | bytes) -> str:
     return value
 
 
-def _array(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
-    """The numbers of a tensor; never from another file, whose name a model could choose."""
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        raise FirelineError(f"tensor {tensor.name!r} is in another file", hint="save the model as one file")
-    array = np.asarray(numpy_helper.to_array(tensor))
-    if array.dtype.kind not in "biuf" and array.dtype.name not in NARROW:
-        raise FirelineError(f"tensor {tensor.name!r} holds {array.dtype}, numbers expected")
-    return array
-
-
 def _shape(value: onnx.ValueInfoProto, where: str) -> Shape:
     sides = [side.dim_value for side in value.type.tensor_type.shape.dim]
     if len(sides) != 4 or min(sides[1:]) < 1:
@@ -198,7 +188,7 @@ def constant_value(node: OnnxNode) -> npt.NDArray[Any]:
     value = node.attributes.get("value")
     if isinstance(value, onnx.TensorProto):
         try:
-            return _array(value)
+            return array_of(value)
         except (ValueError, TypeError, KeyError) as error:
             raise FirelineError(f"damaged constant: {error}") from None
     for name in ("value_float", "value_int", "value_floats", "value_ints"):

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from fireline.codegen.lower.attributes import CHANNELS_LAST
-from fireline.codegen.lower.convolutions import convolve, expect_layout, negated
+from fireline.codegen.lower.convolutions import convolve, dilated, expect_layout, negated
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Layout, Pieces, QuantizedConstant
-from fireline.codegen.lower.windows import kernel_shape, window
+from fireline.codegen.lower.windows import dilation, extent, kernel_shape, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
 from fireline.graph import GlobalAvgPool2d, MaxPool2d, Padding, Shape, Tensor
@@ -64,8 +64,9 @@ def _each_part(state: State, node: OnnxNode, pool: Callable[[Activation, bool], 
 
 def _average(state: State, node: OnnxNode, x: Activation, part: bool) -> Activation:
     expect_layout(x, "chw")
-    place = window(node, x.shape, kernel_shape(node))
-    if place.kernel == x.shape[1:] and not any(place.padding):
+    sides, apart = kernel_shape(node), dilation(node)
+    place = window(node, x.shape, extent(sides, apart), wide=True)
+    if sides == x.shape[1:] and not any(place.padding):
         return _sum_map(state, node, x, part, divide=True)
     # ONNX leaves what ceil mode adds out of every mean, and other padding unless it is told to count it.
     counted = node.integer("count_include_pad", 0) and not node.integer("ceil_mode", 0)
@@ -74,9 +75,9 @@ def _average(state: State, node: OnnxNode, x: Activation, part: bool) -> Activat
             "the windows of an average pool are of several sizes", hint="pool without padding, or count it"
         )
     channels = x.shape[0]
-    ones = np.ones((channels, 1, *place.kernel), dtype=np.int64)
-    share = np.full((1, 1, 1, 1), Fraction(1, place.kernel[0] * place.kernel[1]), dtype=object)
-    weight = QuantizedConstant(ones, share, IntType(1, signed=False))
+    ones = np.ones((channels, 1, *sides), dtype=np.int64)
+    share = np.full((1, 1, 1, 1), Fraction(1, sides[0] * sides[1]), dtype=object)
+    weight = dilated(QuantizedConstant(ones, share, IntType(1, signed=False)), apart)
     return convolve(state, node, x, weight, (Fraction(0),) * channels, place, groups=channels, part=part)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
+from fireline.codegen.lower.arrays import array_of
 from fireline.errors import FirelineError
 
 MICROSOFT = "com.microsoft"
@@ -91,9 +92,10 @@ class _Writer:
         others = list(node.input[1:])
         if node.op_type == "Pad":  # zero points around integers are zeros around reals
             fill, point = self._integer(_optional(node, 2)), self._integer(zero)
-            if fill != point:
+            if fill is None or fill != point:
+                told = "numbers that are no constant" if fill is None else fill
                 raise FirelineError(
-                    f"integers with zero point {point} get a frame of {fill}",
+                    f"integers with zero point {point} get a frame of {told}",
                     node=_label(node),
                     hint="pad with the zero point",
                 )
@@ -105,7 +107,7 @@ class _Writer:
         """A number of the file, 0 where it is left out; None where it is no constant."""
         if not name:
             return 0
-        return int(numpy_helper.to_array(self.constants[name]).ravel()[0]) if name in self.constants else None
+        return int(array_of(self.constants[name]).ravel()[0]) if self._single(name) else None
 
     def _single(self, name: str) -> bool:
         return name in self.constants and int(np.prod(self.constants[name].dims)) == 1
@@ -142,7 +144,7 @@ class _Writer:
             raise FirelineError(
                 f"scale {name!r} is no constant", node=_label(node), hint="quantize it statically"
             )
-        return np.asarray(numpy_helper.to_array(self.constants[name]), dtype=np.float64)
+        return np.asarray(array_of(self.constants[name]), dtype=np.float64)
 
     def made(self, node: onnx.NodeProto, op: str, inputs: Sequence[str], output: str = "") -> str:
         """`op` on real numbers, with the attributes of `node`, turned round where that has the channels last."""

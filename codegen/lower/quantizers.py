@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from fireline.codegen.lower.arrays import NARROW
 from fireline.codegen.lower.attributes import CHANNELS_LAST
 from fireline.codegen.lower.layouts import same
-from fireline.codegen.lower.onnx_file import NARROW, OnnxGraph, OnnxNode
+from fireline.codegen.lower.onnx_file import OnnxGraph, OnnxNode
 from fireline.codegen.lower.state import State, Target
 from fireline.codegen.lower.values import (
     Activation,

@@ -27,18 +27,23 @@ def dilation(node: OnnxNode) -> Pair:
     return height, width
 
 
-def window(node: OnnxNode, shape: Shape, kernel: Pair, dilated: bool = False) -> Window:
+def extent(kernel: Pair, apart: Pair) -> Pair:
+    """Height and width of a kernel whose weights are `apart`."""
+    return (kernel[0] - 1) * apart[0] + 1, (kernel[1] - 1) * apart[1] + 1
+
+
+def window(node: OnnxNode, shape: Shape, kernel: Pair, wide: bool = False) -> Window:
     """The windows of `kernel` over an activation of `shape`.
 
-    `dilated` says that `kernel` has the pixels between its weights, too.
+    `wide` says that `kernel` has the pixels between its weights, too.
 
     Raises:
         FirelineError: an attribute cannot be, or no window fits.
     """
     stride = _sides(node, "strides", (1, 1), 2, at_least=1)
-    if dilation(node) != (1, 1) and not dilated:
+    if dilation(node) != (1, 1) and not wide:
         raise FirelineError(
-            f"dilation {list(dilation(node))} of a pool is not supported", hint="use dilation 1"
+            f"dilation {list(dilation(node))} of a max pool is not supported", hint="use dilation 1"
         )
     pads = list(_sides(node, "pads", (0, 0, 0, 0), 4, at_least=0))
     auto = node.text("auto_pad")

@@ -164,6 +164,25 @@ def test_dilation_is_a_kernel_with_zeros(tmp_path: Path) -> None:
     assert_equal_to_executor(b.save(b.quant(b.relu(x), 1.0), tmp_path))
 
 
+@pytest.mark.parametrize("pads", [[0] * 4, [1, 0, 1, 3]])
+def test_a_dilated_average_pool_is_a_kernel_with_zeros(tmp_path: Path, pads: list[int]) -> None:
+    b = QonnxBuilder((3, 8, 9))
+    shape = {"kernel_shape": [2, 4], "dilations": [3, 2], "strides": [1, 2], "pads": pads}
+    x = b.node("AveragePool", [linear(b, "input", 1.0, 5)], count_include_pad=1, **shape)
+    model = b.model(linear(b, x, 2.0))
+    model.opset_import[0].version = 19
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert_equal_to_onnxruntime(tmp_path / "m.onnx")
+    assert_equal_to_executor(tmp_path / "m.onnx")
+
+
+def test_a_dilated_max_pool_is_refused(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.node("MaxPool", [b.pixels()], kernel_shape=[2, 2], dilations=[2, 2])
+    with pytest.raises(FirelineError, match=r"dilation \[2, 2\] of a max pool"):
+        lower(b.save(b.quant(x, 0.5), tmp_path))
+
+
 def test_constants_are_computed_and_shapes_are_constants(tmp_path: Path) -> None:
     b = QonnxBuilder((3, 8, 8))
     x = b.quant(b.relu(b.conv(b.quant("input", 1.0), 3, 4, 4, 4)), 1.0, 4)
