@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +68,8 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
 
         proto = normal(onnx.load(str(model)), np.float32)
         wrapper = ModelWrapper(proto).transform(InferShapes())
-        name = wrapper.graph.input[0].name
+        name, kind = wrapper.graph.input[0].name, wrapper.graph.input[0].type.tensor_type.elem_type
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
         order = file_order(graph, wrapper.get_tensor_shape(name)[1:])
 
     def run(images: Images) -> Mapping[str, Integers]:
@@ -76,11 +78,8 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
         }
         for image in images:
             with running("qonnx", model):
-                context = execute_onnx(
-                    wrapper,
-                    {name: image.transpose(order)[None].astype(np.float32)},
-                    return_full_exec_context=True,
-                )
+                given = {name: _as_type(image.transpose(order)[None], dtype)}
+                context = execute_onnx(wrapper, given, return_full_exec_context=True)
                 for node in graph.nodes:
                     if node.source:
                         rows[node.name].append(context[node.source])
@@ -89,6 +88,14 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
         }
 
     return Engine("qonnx", run, judge=Judge(graph, proto))
+
+
+def _as_type(image: Images, dtype: np.dtype[Any]) -> Images:
+    """`image` as a file's input has it; a type of integers would wrap what it does not hold."""
+    given = image.astype(dtype)
+    if dtype.kind in "iu" and not np.array_equal(given, image):
+        raise EngineError(f"the file takes {dtype}, the images hold other numbers", hint=f"give it {dtype}")
+    return given
 
 
 def real_valued(

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto
 
 from fireline.codegen.lower.network import lower
-from fireline.errors import FirelineError
+from fireline.errors import EngineError, FirelineError
 from fireline.sim.engines import qonnx_executor, simulator
 from fireline.sim.verify import verify
 from tests.qonnx_models import QonnxBuilder
@@ -208,6 +208,20 @@ def test_an_input_of_integers_is_the_images(tmp_path: Path) -> None:
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
     onnx.save(model, str(tmp_path / "integers.onnx"))
     assert_equal_to_onnxruntime(tmp_path / "integers.onnx", np.uint8)
+    assert_equal_to_executor(tmp_path / "integers.onnx")
+
+
+def test_the_executor_is_given_no_number_that_the_input_cannot_hold(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.node("DequantizeLinear", ["input", b.constant(1.0), b.constant(-3, dtype=np.int8)])
+    model = b.model(linear(b, integer_conv(b, x, 3, 4, 3), 1.0))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT8
+    path = tmp_path / "integers.onnx"
+    onnx.save(model, str(path))
+    engine = qonnx_executor(lower(path), path)
+    assert engine.run(np.full((1, 3, 8, 8), -128))
+    with pytest.raises(EngineError, match="takes int8, the images hold other numbers"):
+        engine.run(np.full((1, 3, 8, 8), 128))
 
 
 def test_weights_of_four_bits(tmp_path: Path) -> None:
