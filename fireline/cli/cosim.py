@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     "--images", type=click.IntRange(min=1), default=3, show_default=True, help="Pseudo-random images to run."
 )
 @click.option("--stall", type=int, metavar="SEED", help="Let pixels and results wait at random.")
+@click.option("--netlist", is_flag=True, help="What Yosys makes of the RTL in its place, for Lattice ECP5.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-def cosim(project: Path, images: int, stall: int | None, as_json: bool) -> None:
+def cosim(project: Path, images: int, stall: int | None, netlist: bool, as_json: bool) -> None:
     """Run an RTL project in Verilator: every tensor against the simulator, interval and latency beside the model's.
 
     PROJECT is a project folder of --target rtl, or a run folder that holds one. Verilator comes with
@@ -33,21 +34,24 @@ def cosim(project: Path, images: int, stall: int | None, as_json: bool) -> None:
 
     project = project / "rtl" if (project / "rtl" / "tb").is_dir() else project
     with step(f"cosim {project}"):
-        result = cosimulate(project, images, stall)
+        result = cosimulate(project, images, stall, netlist=netlist)
+    evidence = "netlist-simulated" if netlist else "RTL-simulated"
     if as_json:
-        click.echo(json.dumps(as_json_object(result), indent=2))
+        click.echo(json.dumps(as_json_object(result, evidence), indent=2))
     else:
-        print_cosimulation(result)
+        print_cosimulation(result, evidence)
     if result.mismatches:
-        raise MismatchError(f"{result.mismatches} integers of the RTL differ, first in node {result.first}")
+        raise MismatchError(
+            f"{result.mismatches} integers of the design differ, first in node {result.first}"
+        )
 
 
-def as_json_object(result: Cosimulation) -> dict[str, Any]:
+def as_json_object(result: Cosimulation, evidence: str) -> dict[str, Any]:
     """What `fireline cosim --json` prints."""
-    return {"evidence": "RTL-simulated", **asdict(result)}
+    return {"evidence": evidence, **asdict(result)}
 
 
-def print_cosimulation(result: Cosimulation) -> None:
+def print_cosimulation(result: Cosimulation, evidence: str) -> None:
     """Every stage, then the whole."""
     print_table(
         ["stage", "interval", "model", "first image", "model"],
@@ -57,7 +61,7 @@ def print_cosimulation(result: Cosimulation) -> None:
         ],
     )
     say(
-        f"RTL-simulated: interval {result.interval:,} cycles (model {result.planned_interval:,}), "
+        f"{evidence}: interval {result.interval:,} cycles (model {result.planned_interval:,}), "
         f"latency {result.latency:,} cycles (model {result.planned_latency:,})"
     )
     say(f"{result.images} images, {result.mismatches} mismatches on any tensor")

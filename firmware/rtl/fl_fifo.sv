@@ -77,7 +77,7 @@ module fl_fifo #(
       // The oldest token is in the register `out_data`, the others in a memory behind it.
       localparam int REST = DEPTH - 1;
       localparam int ADDRESS = REST == 1 ? 1 : $clog2(REST);
-      logic [BITS-1:0] memory[REST];
+      (* ram_style = "distributed" *) logic [BITS-1:0] memory[REST];
       logic [ADDRESS-1:0] read_address, write_address;
       logic [COUNT-1:0] waiting;
       logic is_waiting;  // waiting != 0

@@ -23,6 +23,7 @@ module fl_mvu #(
     parameter int ACC_BITS = 24,  // signed, holds every partial sum
     parameter bit DSP = 1,  // products in multipliers, or as sums in LUTs
     parameter bit WINDOW_BLOCK = 0,  // the kept window is in block RAM
+    parameter bit ROM_BLOCK = 1,  // the weights are
     parameter int BANK_ROWS = 512,
     parameter bit LOADED = 0,
     parameter     ROM_FILE = "rom",
@@ -127,7 +128,9 @@ module fl_mvu #(
   endgenerate
 
   logic [PE*TERMS*W_BITS-1:0] weights;
-  fl_rom #(.BITS(PE * TERMS * W_BITS), .ROWS(ROM_ROWS), .BANK_ROWS(BANK_ROWS), .LOADED(LOADED), .FILE(ROM_FILE)) rom (
+  fl_rom #(
+      .BITS(PE * TERMS * W_BITS), .ROWS(ROM_ROWS), .BANK_ROWS(BANK_ROWS), .BLOCK(ROM_BLOCK), .LOADED(LOADED), .FILE(ROM_FILE)
+  ) rom (
       .clk, .rst, .address(row), .row(weights), .ready(is_loaded), .load_valid, .load_ready, .load_data
   );
 

@@ -2,12 +2,14 @@
 // from a block RAM are long, and one behind the multiplexer of the banks.
 //
 // A bank is as deep as one block RAM, BANK_ROWS, a power of two; the rows of bank 0 are in the file FILE_000.hex and so on.
+// With BLOCK = 0 it is in LUTs.
 // With LOADED = 1 the memory has no initial content but takes it from a stream of 64-bit words, the low bits of row 0
 // first, each row in whole words; `ready` rises when it has all of them.
 module fl_rom #(
     parameter int BITS = 8,
     parameter int ROWS = 16,
     parameter int BANK_ROWS = 512,
+    parameter bit BLOCK = 1,
     parameter bit LOADED = 0,
     parameter     FILE = "rom"
 ) (
@@ -63,13 +65,18 @@ module fl_rom #(
       for (genvar i = 0; i < BANKS; i++) begin : g_bank
         localparam int OWN = ROWS - i * BANK_ROWS < BANK_ROWS ? ROWS - i * BANK_ROWS : BANK_ROWS;
         localparam int OWN_ADDRESS = OWN > 1 ? $clog2(OWN) : 1;
-        logic [BITS-1:0] memory[OWN];
+        localparam OWN_FILE = {FILE, "_", 8'(48 + i / 100), 8'(48 + i / 10 % 10), 8'(48 + i % 10), ".hex"};
         logic [BITS-1:0] word, kept;
-        initial $readmemh({FILE, "_", 8'(48 + i / 100), 8'(48 + i / 10 % 10), 8'(48 + i % 10), ".hex"}, memory);
-        always_ff @(posedge clk) begin
-          word <= memory[address[OWN_ADDRESS-1:0]];
-          kept <= word;
+        if (BLOCK) begin : g_block
+          (* rom_style = "block" *) logic [BITS-1:0] memory[OWN];
+          initial $readmemh(OWN_FILE, memory);
+          always_ff @(posedge clk) word <= memory[address[OWN_ADDRESS-1:0]];
+        end else begin : g_lut
+          fl_table #(.BITS(BITS), .ROWS(OWN), .FILE(OWN_FILE)) bank (
+              .clk, .address(address[OWN_ADDRESS-1:0]), .row(word)
+          );
         end
+        always_ff @(posedge clk) kept <= word;
         assign rows[i*BITS+:BITS] = kept;
       end
       if (BANKS == 1) begin : g_one

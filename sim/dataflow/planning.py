@@ -32,6 +32,8 @@ def best_plan(
     Raises:
         FirelineError: there is no C++ compiler for the simulator.
     """
+    if target == "rtl":  # whose kernels share no multiplier
+        freedom = replace(freedom, packed=False)
     made = plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom)
     return best_depths(replace(made, target=target))
 

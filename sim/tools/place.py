@@ -93,7 +93,7 @@ def place(
             new_folder(folder) as made,
             progress(f"place and route, seed {seed}", len(PHASES) + 1) as advance,
         ):
-            link(synthesis, made, "write_json netlist.json")
+            link(synthesis, made)
             if constraints:
                 (made / "pins.lpf").write_text(constraints)
             _nextpnr([*options, *arguments], made, advance)

@@ -217,7 +217,8 @@ def _mvu(
         "GROUP_FOLDS": outputs // node.groups // folding.pe, "X_BITS": x_type.bits, "X_SIGNED": int(x_type.signed),
         "W_BITS": node.weight_type.bits, "W_SIGNED": int(node.weight_type.signed), "DSP": int(dsp),
         "PRODUCT_BITS": product_bits(node.weight_type, x_type), "ACC_BITS": acc_type.bits + (not acc_type.signed),
-        "BANK_ROWS": bank_rows, "ROM_FILE": "rom", "BIAS_FILE": "bias.hex", "LOADED": int(loaded),
+        "BANK_ROWS": bank_rows, "ROM_BLOCK": int(bank_rows > 4), "ROM_FILE": "rom",
+        "BIAS_FILE": "bias.hex", "LOADED": int(loaded),
     }  # fmt: skip
     product = max(1, ceil(log2(x_type.bits))) if folding.multiplier == "lut" else 1
     streams = (
