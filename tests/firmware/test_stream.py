@@ -67,6 +67,23 @@ def test_a_log_begins_anew_after_all_was_read(tmp_path: Path) -> None:
         assert execute(tmp_path, code, *flags).returncode == 0
 
 
+@pytest.mark.parametrize("flags", [(), ("-DFL_CHECKED",)])
+def test_lanes_lie_across_the_words_of_a_wide_token(flags: tuple[str, ...], tmp_path: Path) -> None:
+    """Seven lanes of 19 bits: 133 bits, one lane across 64, another across 128."""
+    code = """
+        #include "fireline/stream.h"
+        int main() {
+            using Value = fl::Int<19>;
+            Value in[7], out[7];
+            for (int i = 0; i < 7; ++i) in[i] = Value((i % 2 ? -1 : 1) * (200000 + 9999 * i));
+            fl::unpack(fl::pack(in), out);
+            for (int i = 0; i < 7; ++i) if (out[i] != in[i]) return i + 1;
+            return 0;
+        }
+    """
+    assert execute(tmp_path, code, *flags).returncode == 0
+
+
 def test_a_value_too_wide_stops_the_checked_build(tmp_path: Path) -> None:
     code = '#include "fireline/types.h"\nint main() { fl::UInt<3> x = 7; x = x + 1; return x; }\n'
     result = execute(tmp_path, code, "-DFL_CHECKED")
