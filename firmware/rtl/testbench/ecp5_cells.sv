@@ -1,6 +1,6 @@
 // The cells of Lattice ECP5 that Yosys writes into a netlist, as Verilator simulates them: what they do, without timing, and no
-// more modes than Yosys uses. LUT4 and the carry chain are as in FPGA-DS-02012 ("PFU Blocks"), block RAM as in FPGA-TN-02204,
-// the multiplier as in FPGA-TN-02205.
+// more modes than Yosys uses. Logic and carry chains do what Yosys' simulation library says, block RAM and multipliers what its
+// technology mapping assumes.
 module LUT4 #(
     parameter bit [15:0] INIT = 0
 ) (
