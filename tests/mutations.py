@@ -121,7 +121,7 @@ MUTATIONS = (
     lowering("windows", "pads[axis + 2] += extra", "pads[axis] += extra"),
     lowering("windows", 'if auto == "SAME_UPPER"', 'if auto == "SAME_LOWER"'),
     lowering("layouts", "pieces if len(parts) > 1", "Pieces(pieces.parts[::-1]) if len(parts) > 1"),
-    lowering("pools", "Fraction(1, place.kernel[0] * place.kernel[1])", "Fraction(1, place.kernel[0])"),
+    lowering("pools", "Fraction(1, sides[0] * sides[1])", "Fraction(1, sides[0])"),
     lowering("pools", "s / pixels if divide else s", "s if divide else s / pixels"),
     lowering("quantizers", "type.max - (narrow and not type.signed)", "type.max"),
     lowering("quantizers", "out_zero = zero >> dropped", "out_zero = zero"),
