@@ -136,7 +136,7 @@ MUTATIONS = (
         "_FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)",
         "_FIRST, _LAST = (0, 2, 3, 1), (0, 3, 1, 2)",
     ),
-    foreign("state", "<= scale * least + offset", "<= high"),
+    foreign("state", "c.low <= c.scale * least + c.offset", "c.low <= c.high"),
     foreign("pads", "p + f for p, f", "p for p, f"),
     foreign("pads", "*begins[rows : rows + 2], *ends", "*ends[rows : rows + 2], *ends"),
     # When everything happens: the simulated cycles, the closed form, and the depths of streams.

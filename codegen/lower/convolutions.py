@@ -206,24 +206,8 @@ def negated(state: State, x: Activation) -> Activation:
             output=replace(made.output, type=accumulator),
         )
         return replace(x, scale=scale)
-    tensor = state.tensor(x)
-    weight = frozen_array(signs[:, None, None, None])
-    bias = frozen_array(np.zeros(len(signs), dtype=np.int64))
-    accumulator = IntType.holding(*reachable_range(weight, bias, tensor.type))
-    node = Conv2d(
-        state.name(made.name, "negated"),
-        None,
-        (x.index,),
-        Tensor(x.shape, accumulator, tensor.scale),
-        weight,
-        IntType(2, True),
-        bias,
-        (1, 1),
-        (0, 0, 0, 0),
-        len(signs),
-        accumulator,
-        None,
-    )
+    none = np.zeros(len(signs), dtype=np.int64)
+    node = state.depthwise(x, state.name(made.name, "negated"), signs, IntType(2, True), none)
     return replace(x, index=state.append(node, x.private, x.layout).index, scale=scale)
 
 

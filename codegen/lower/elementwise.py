@@ -21,9 +21,11 @@ from fireline.errors import FirelineError
 ONE, ZERO = Fraction(1), Fraction(0)
 
 
-def _each(state: State, node: OnnxNode, change: Callable[[Activation], Activation]) -> None:
-    """`change` applied to the one input that is no constant, or to every part of it where it is a concatenation."""
-    tensor = next(name for name in node.inputs if not isinstance(state.value(name), Constant))
+def _each(
+    state: State, node: OnnxNode, change: Callable[[Activation], Activation], position: int = 0
+) -> None:
+    """`change` applied to the activation at an input, or to every part of a concatenation."""
+    tensor = node.inputs[position]
     value = state.value(tensor)
     alone = state.read_once(node.outputs[0])
 
@@ -134,26 +136,26 @@ def total(state: State, node: OnnxNode) -> None:
 
 def maximum(state: State, node: OnnxNode) -> None:
     """ONNX `Max` of an activation and a number."""
-    number = _number_beside(state, node)
-    _each(state, node, lambda x: x.clipped(number, inf))
+    number, position = _compared(state, node)
+    _each(state, node, lambda x: x.clipped(number, inf), position)
 
 
 def minimum(state: State, node: OnnxNode) -> None:
     """ONNX `Min` of an activation and a number."""
-    number = _number_beside(state, node)
-    _each(state, node, lambda x: x.clipped(-inf, number))
+    number, position = _compared(state, node)
+    _each(state, node, lambda x: x.clipped(-inf, number), position)
 
 
-def _number_beside(state: State, node: OnnxNode) -> Fraction:
-    """The one number among a node's two inputs."""
-    numbers = [(name, value) for name in node.inputs if isinstance(value := state.value(name), Constant)]
+def _compared(state: State, node: OnnxNode) -> tuple[Fraction, int]:
+    """The one number among a node's two inputs, and the position of the other."""
+    numbers = [(i, v) for i, name in enumerate(node.inputs) if isinstance(v := state.value(name), Constant)]
     if len(node.inputs) != 2 or len(numbers) != 1 or numbers[0][1].array.size != 1:
         raise FirelineError(
             f"{len(node.inputs)} inputs, {len(numbers)} of them constants, are compared",
             hint="one activation and one number",
         )
-    name, value = numbers[0]
-    return fraction(value.array.ravel()[0], "a number", name)
+    position, value = numbers[0]
+    return fraction(value.array.ravel()[0], "a number", node.inputs[position]), 1 - position
 
 
 def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
@@ -222,8 +224,7 @@ def neg(state: State, node: OnnxNode) -> None:
 
 def batch_normalization(state: State, node: OnnxNode) -> None:
     """ONNX `BatchNormalization` in inference: a factor and an offset for each channel."""
-    old = not node.attributes.get("is_test", 1)  # of opset 6 and before
-    if old or node.integer("training_mode", 0) or any(node.outputs[1:]):
+    if node.trains or any(node.outputs[1:]):
         raise FirelineError("it is in training mode", hint="export the network in eval mode")
     x = _operand(state, node.inputs[0])
     if x.layout == "hwc" and node.domain != CHANNELS_LAST:

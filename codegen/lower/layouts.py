@@ -22,10 +22,8 @@ _FLAT: dict[Layout, Layout] = {"chw": "flat chw", "hwc": "flat hwc"}
 
 def same(state: State, node: OnnxNode) -> None:
     """Operations that change nothing: Identity, Dropout in inference."""
-    old = not node.attributes.get("is_test", 1)  # of opset 6 and before
-    if old or (
-        node.op == "Dropout" and node.input(2) and state.constant(node.input(2), "the mode").array.any()
-    ):
+    asked = node.op == "Dropout" and node.input(2)
+    if node.trains or (asked and state.constant(node.input(2), "the mode").array.any()):
         raise FirelineError("it is in training mode", hint="export the network in eval mode")
     _relaid(state, node, None)
 

@@ -49,6 +49,12 @@ class OnnxNode:
         """How messages call this node."""
         return f"{self.op} {self.name or self.outputs[0]}"
 
+    @property
+    def trains(self) -> bool:
+        """Whether an attribute says training: `training_mode`, or `is_test`, which opset 6 and before have."""
+        old = "is_test" in self.attributes and not self.integer("is_test")
+        return old or bool(self.integer("training_mode", 0))
+
     def input(self, position: int) -> str:
         """The name of an input, '' if it is left out."""
         return self.inputs[position] if position < len(self.inputs) else ""

@@ -24,14 +24,14 @@ class Operation:
 
 # Attributes of several operations; `consumed_inputs` allowed a computation in place once and changes none.
 OLD = ("consumed_inputs",)
-WINDOW = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
+WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 QUANT = ("narrow", "rounding_mode", "signed")
 LINEAR = ("axis", "output_dtype", "saturate")  # saturate is of floating-point types
 
 
 OPERATIONS: dict[str, Operation] = {
     "Add": Operation(elementwise.add, 2, attributes=OLD),
-    "AveragePool": Operation(pools.average_pool, attributes=(*WINDOW, "count_include_pad")),
+    "AveragePool": Operation(pools.average_pool, attributes=(*WINDOW, "ceil_mode", "count_include_pad")),
     "BatchNormalization": Operation(
         elementwise.batch_normalization,
         5,
@@ -41,7 +41,7 @@ OPERATIONS: dict[str, Operation] = {
     "Cast": Operation(quantizers.cast, attributes=("round_mode", "saturate", "to")),
     "Clip": Operation(elementwise.clip, attributes=(*OLD, "max", "min")),
     "Concat": Operation(layouts.concat, attributes=("axis",)),
-    "Conv": Operation(convolutions.conv, 2, attributes=(*WINDOW[:1], *WINDOW[2:], "group")),
+    "Conv": Operation(convolutions.conv, 2, attributes=(*WINDOW, "group")),
     "DequantizeLinear": Operation(quantizers.dequantize_linear, 2, attributes=("axis",)),
     "Div": Operation(elementwise.div, 2, attributes=OLD),
     "Dropout": Operation(layouts.same, attributes=(*OLD, "is_test", "ratio", "seed")),
@@ -54,7 +54,7 @@ OPERATIONS: dict[str, Operation] = {
     "LeakyRelu": Operation(elementwise.leaky_relu, attributes=(*OLD, "alpha")),
     "MatMul": Operation(convolutions.matmul, 2),
     "Max": Operation(elementwise.maximum, 2, attributes=OLD),
-    "MaxPool": Operation(pools.maxpool, attributes=(*WINDOW, "storage_order")),
+    "MaxPool": Operation(pools.maxpool, attributes=(*WINDOW, "ceil_mode", "storage_order")),
     "Min": Operation(elementwise.minimum, 2, attributes=OLD),
     "Mul": Operation(elementwise.mul, 2, attributes=OLD),
     "Neg": Operation(elementwise.neg, attributes=OLD),

@@ -27,11 +27,8 @@ def pad(state: State, node: OnnxNode) -> None:
         fill = float(state.constant(node.input(2), "the value of a Pad").array.ravel()[0])
     if fill not in (0.0, -inf):
         raise FirelineError(f"a frame of {fill:g} is not supported", hint="pad with 0")
-    if not any(sides):
-        state.values[node.outputs[0]] = replace(x, private=x.private and state.read_once(node.outputs[0]))
-        return
     inner = replace(x, private=x.private and state.read_once(node.outputs[0]))
-    state.values[node.outputs[0]] = Padded(inner, sides, fill)
+    state.values[node.outputs[0]] = Padded(inner, sides, fill) if any(sides) else inner
 
 
 def unframed(state: State, tensor: str, fill: float) -> tuple[Activation, Shape, Padding]:

@@ -81,16 +81,17 @@ class _Writer:
             plain.domain = ""
             node = plain
         if op in MOVING and node.input and node.input[0] in self.quantized and not any(node.output[1:]):
-            self._move(node)
+            self.move(node, op)
             return
         if op == "QuantizeLinear" and self._single(_input(node, 1)):
-            self.quantized[node.output[0]] = (node.input[1], node.input[2] if len(node.input) > 2 else "")
+            self.quantized[node.output[0]] = (node.input[1], _optional(node, 2))
         self.nodes.append(node)
 
-    def _move(self, node: onnx.NodeProto) -> None:
+    def move(self, node: onnx.NodeProto, op: str) -> None:
+        """`op`, which chooses or moves values, on what the integers stand for."""
         scale, zero = self.quantized[node.input[0]]
         others = list(node.input[1:])
-        if node.op_type == "Pad":  # zero points around integers are zeros around reals
+        if op == "Pad":  # zero points around integers are zeros around reals
             fill, point = self._integer(_optional(node, 2)), self._integer(zero)
             if fill is None or fill != point:
                 told = "numbers that are no constant" if fill is None else fill
@@ -100,7 +101,7 @@ class _Writer:
                     hint="pad with the zero point",
                 )
             others[1:2] = [""]
-        made = self.made(node, node.op_type, [self.real(node.input[0], scale, zero), *others])
+        made = self.made(node, op, [self.real(node.input[0], scale, zero), *others])
         self.quantize(node, made, scale, zero)
 
     def _integer(self, name: str) -> int | None:
@@ -149,7 +150,7 @@ class _Writer:
     def made(self, node: onnx.NodeProto, op: str, inputs: Sequence[str], output: str = "") -> str:
         """`op` on real numbers, with the attributes of `node`, turned round where that has the channels last."""
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        last = attributes.pop("channels_last", op == "MaxPool" and node.op_type == "NhwcMaxPool")
+        last = attributes.pop("channels_last", node.op_type == "NhwcMaxPool")
         output = output or f"{node.output[0]}/real"
         if not last:
             self.nodes.append(onnx.helper.make_node(op, inputs, [output], node.name, **attributes))
@@ -200,8 +201,7 @@ def _nhwc_max_pool(writer: _Writer, node: onnx.NodeProto) -> None:
         raise FirelineError(
             f"its input {tensor!r} is not quantized", node=_label(node), hint="save the file at a lower level"
         )
-    scale, zero = writer.quantized[tensor]
-    writer.quantize(node, writer.made(node, "MaxPool", [writer.real(tensor, scale, zero)]), scale, zero)
+    writer.move(node, "MaxPool")
 
 
 def _of_one(op: str) -> Callable[[_Writer, onnx.NodeProto], None]:

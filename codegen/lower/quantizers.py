@@ -122,7 +122,7 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
         )
     else:
         whole = value if isinstance(value, Pieces | Padded) else state.activation(source)
-        requantize(state, node, _target(spec, whole.layout, whole.shape[0]))
+        requantize(state, source, node.outputs[0], _target(spec, whole.layout, whole.shape[0]))
 
 
 def _target(spec: Spec, layout: Layout, channels: int) -> Target:
@@ -133,15 +133,15 @@ def _target(spec: Spec, layout: Layout, channels: int) -> Target:
     return Target(scale, zero, spec.type, Quantizer(spec.low, spec.high, Rounding(spec.mode)), scale, zero)
 
 
-def requantize(state: State, node: OnnxNode, target: Target) -> None:
-    """The activation behind the node's first input, or every part of a concatenation, quantized to `target`."""
-    value, output = state.value(node.inputs[0]), node.outputs[0]
+def requantize(state: State, source: str, output: str, target: Target) -> None:
+    """The activation behind `source`, or every part of a concatenation, quantized to `target`."""
+    value = state.value(source)
     if isinstance(value, Padded) and value.fill == 0 and target.keeps_zero:
         # A frame of zeros is one of zero points, wherever it is put on.
         state.values[output] = replace(value, value=state.requantize(value.value, target, None))
         return
     if not isinstance(value, Pieces):
-        state.values[output] = state.requantize(state.activation(node.inputs[0]), target, output)
+        state.values[output] = state.requantize(state.activation(source), target, output)
         return
     offset, parts = 0, []
     for part in value.parts:
@@ -231,7 +231,8 @@ def trunc(state: State, node: OnnxNode) -> None:
         type = IntType.holding(low, high)
     if out_zero not in type:
         raise FirelineError(f"zero point {out_zero} is outside {type}")
-    requantize(state, node, Target(coarse, out_zero, type, Quantizer(low, high, rounding), unit, zero))
+    target = Target(coarse, out_zero, type, Quantizer(low, high, rounding), unit, zero)
+    requantize(state, node.inputs[0], node.outputs[0], target)
 
 
 def _expect_on_grid(state: State, x: Activation, unit: tuple[Fraction, ...]) -> None:
@@ -323,8 +324,7 @@ def codes_out(state: State, codes: Codes, tensor: str) -> Activation:
     value = state.value(codes.source)
     whole = value if isinstance(value, Pieces) else state.activation(codes.source)
     target = _target(_spec(state, codes), whole.layout, whole.shape[0])
-    node = OnnxNode("QuantizeLinear", "", (codes.source,), (tensor,))
-    requantize(state, node, replace(target, scale=(Fraction(1),), zero_point=0))
+    requantize(state, codes.source, tensor, replace(target, scale=(Fraction(1),), zero_point=0))
     return state.activation(tensor)
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from math import inf
 
 import numpy as np
+import numpy.typing as npt
 
 from fireline.codegen.lower.names import node_name
 from fireline.codegen.lower.onnx_file import OnnxGraph
@@ -36,6 +37,7 @@ from fireline.graph import (
     Input,
     Lookup,
     Node,
+    Padding,
     Requantize,
     Rescale,
     Shape,
@@ -230,7 +232,7 @@ class State:
         output = Tensor(value.shape, target.type, target.scale, target.zero_point)
         private = tensor is None or self.read_once(tensor)
         source = tensor if same_order(value.shape, value.layout) else None
-        if output == made_by.output and self._unchanged(value, target, reach):
+        if output == made_by.output and _unchanged(channels, target.quantizer, reach):
             return self.at(value.index, False, value.layout)
         if isinstance(made_by, Conv2d | Add) and made_by.requantize is None and value.private:
             if isinstance(made_by, Add):
@@ -257,27 +259,6 @@ class State:
             )
         self.proofs[node.name] = solution.proof
         return self.append(node, private, value.layout)
-
-    def _unchanged(self, value: Activation, target: Target, reach: tuple[int, int]) -> bool:
-        """Whether every integer that occurs becomes itself, as behind the second of two equal quantizers."""
-        least, most = reach
-        if value.curves or not target.quantizer.low <= least <= most <= target.quantizer.high:
-            return False
-        rows = zip(
-            value.scale,
-            value.offset,
-            value.low,
-            value.high,
-            per_channel(target.unit, value.shape[0]),
-            strict=True,
-        )
-        return all(
-            scale == unit
-            and offset == -target.shift * unit
-            and low <= scale * least + offset
-            and scale * most + offset <= high
-            for scale, offset, low, high, unit in rows
-        )
 
     def _sum(self, node: Add, channels: Sequence[Channel], quantizer: Quantizer) -> tuple[Add, Solution]:
         """The rule behind a sum; its operands' multipliers are made small where that is exact."""
@@ -325,17 +306,27 @@ class State:
                 f"{tensor!r} has a frame of {padded.fill:g} and is read by no max pool", hint="pad with 0"
             )
         x = self.settle(padded.value, tensor)
-        source, channels = self.tensor(x), x.shape[0]
-        weight = frozen_array(np.ones((channels, 1, 1, 1), dtype=np.int64))
-        bias = frozen_array([-source.zero_point] * channels)
-        accumulator = IntType.holding(*reachable_range(weight, bias, source.type))
-        name = self.name(tensor, "pad")
-        output = Tensor(padded.shape, accumulator, source.scale)
-        one, frame = IntType(1, signed=False), padded.frame
-        made = Conv2d(
-            name, tensor, (x.index,), output, weight, one, bias, (1, 1), frame, channels, accumulator, None
-        )
-        return self.append(made, self.read_once(tensor), x.layout)
+        ones = np.ones(x.shape[0], dtype=np.int64)
+        bias = -self.tensor(x).zero_point * ones
+        name, one = self.name(tensor, "pad"), IntType(1, signed=False)
+        made = self.depthwise(x, name, ones, one, bias, padded.frame)
+        return self.append(replace(made, source=tensor), self.read_once(tensor), x.layout)
+
+    def depthwise(
+        self,
+        x: Activation,
+        name: str,
+        weight: npt.NDArray[np.int64],
+        type: IntType,
+        bias: npt.NDArray[np.int64],
+        frame: Padding = (0, 0, 0, 0),
+    ) -> Conv2d:
+        """Each channel of the integers of `x`, in a frame of zero points, times a number of `type`, plus a bias."""
+        held, shape = self.tensor(x), Padded(x, frame, 0.0).shape
+        rows, bias = frozen_array(weight[:, None, None, None]), frozen_array(bias)
+        sums = IntType.holding(*reachable_range(rows, bias, held.type))
+        output, groups = Tensor(shape, sums, held.scale), len(weight)
+        return Conv2d(name, None, (x.index,), output, rows, type, bias, (1, 1), frame, groups, sums, None)
 
     def _widened(self, value: Activation, type: IntType) -> Activation:
         """The same integers in a wider type."""
@@ -387,6 +378,19 @@ class State:
                 )
             return self.at(0, False, layout)
         return self.append(made, self.read_once(tensor), layout)
+
+
+def _unchanged(channels: Sequence[Channel], quantizer: Quantizer, reach: tuple[int, int]) -> bool:
+    """Whether every integer that occurs becomes itself, as behind the second of two equal quantizers."""
+    least, most = reach
+    return quantizer.low <= least <= most <= quantizer.high and all(
+        not c.curves
+        and c.scale == c.unit
+        and c.offset == -c.zero * c.unit
+        and c.low <= c.scale * least + c.offset
+        and c.scale * most + c.offset <= c.high
+        for c in channels
+    )
 
 
 def shared(scale: tuple[Fraction, ...]) -> tuple[Fraction, ...]:

@@ -57,8 +57,7 @@ def test_what_is_read_is_in_the_standard() -> None:
     for op, _, name, _ in attributes():
         known.setdefault(op, set()).add(name)
     for op, names in known.items():
-        extra = {"ceil_mode"} if op == "Conv" else set()
-        assert set(OPERATIONS[op].attributes) - extra <= names, op
+        assert set(OPERATIONS[op].attributes) <= names, op
 
 
 def test_an_attribute_that_is_not_read_has_its_default() -> None:
