@@ -15,7 +15,7 @@ from fireline.codegen.lower.convolutions import convolve, dilated, expect_layout
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Layout, Pieces, QuantizedConstant
+from fireline.codegen.lower.values import Activation, Layout, Padded, Pieces, QuantizedConstant
 from fireline.codegen.lower.windows import dilation, extent, kernel_shape, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
@@ -26,23 +26,25 @@ def maxpool(state: State, node: OnnxNode) -> None:
     """ONNX `MaxPool`: of an increasing function of integers the largest integer has the largest value."""
     if len(node.outputs) > 1 and node.outputs[1]:
         raise FirelineError("the indices of a max pool are not supported")
-    value = state.value(node.inputs[0])
-    if isinstance(value, Pieces) and not state.alike(value):
-        parts = tuple(_maxpool(state, node, part, part.shape, (0, 0, 0, 0)) for part in value.parts)
-        state.values[node.outputs[0]] = Pieces(parts)
+    if isinstance(state.value(node.inputs[0]), Padded):
+        x, shape, frame = unframed(state, node.inputs[0], -inf)
+        state.values[node.outputs[0]] = _maxpool(state, node, x, False, shape, frame)
         return
-    state.values[node.outputs[0]] = _maxpool(state, node, *unframed(state, node.inputs[0], -inf))
+    _each_part(state, node, lambda x, part: _maxpool(state, node, x, part, x.shape, (0, 0, 0, 0)))
 
 
-def _maxpool(state: State, node: OnnxNode, x: Activation, shape: Shape, frame: Padding) -> Activation:
+def _maxpool(
+    state: State, node: OnnxNode, x: Activation, part: bool, shape: Shape, frame: Padding
+) -> Activation:
     expect_layout(x, "hwc" if node.domain == CHANNELS_LAST else "chw")
     if min(x.scale) < 0:
         x = negated(state, x)
     place = framed(window(node, shape, kernel_shape(node)), frame)
     output = replace(state.tensor(x), shape=(x.shape[0], *place.outputs))
     name = state.name(node.outputs[0], "maxpool")
-    # The file's tensor has what is pending behind the integers: a function, a bias.
-    source = node.outputs[0] if x == state.at(x.index, x.private, x.layout) else None
+    # The file's tensor has what is pending behind the integers, a function, a bias, and the other parts.
+    whole = not part and x == state.at(x.index, x.private, x.layout)
+    source = node.outputs[0] if whole else None
     made = MaxPool2d(name, source, (x.index,), output, place.kernel, place.stride, place.padding)
     pooled = state.append(made, state.read_once(node.outputs[0]), x.layout)
     return replace(x, index=pooled.index, shape=pooled.shape, private=pooled.private)
