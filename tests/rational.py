@@ -33,6 +33,7 @@ ROUND: dict[str, Callable[[Fraction], int]] = {
     "FLOOR": floor,
     "UP": lambda x: away(x, ceil),
     "DOWN": lambda x: away(x, floor),
+    "ROUND_TO_ZERO": lambda x: away(x, floor),
     "HALF_UP": lambda x: away(x, lambda y: floor(y + HALF)),
     "HALF_DOWN": lambda x: away(x, lambda y: ceil(y - HALF)),
 }

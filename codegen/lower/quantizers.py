@@ -102,7 +102,11 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
     _check_scale(spec.scale)
     zeros = spec.zero_point.ravel()
     if not np.isfinite(zeros).all() or (zeros != np.rint(zeros)).any() or (np.abs(zeros) >= 1 << 31).any():
-        raise FirelineError(f"zero point {zeros[0]} is not an integer")
+        wrong = zeros[~(np.isfinite(zeros) & (zeros == np.rint(zeros)) & (np.abs(zeros) < 1 << 31))][0]
+        raise FirelineError(
+            f"zero point {wrong} is not an integer of 32 bits",
+            hint="quantize the zero point (quantize_zero_point in Brevitas)",
+        )
     source = node.inputs[0]
     value = state.value(source)
     if isinstance(value, Raw):
@@ -331,13 +335,25 @@ def codes_out(state: State, codes: Codes, tensor: str) -> Activation:
 def _dequantize(state: State, node: OnnxNode, codes: Codes) -> None:
     """The value that `codes` stand for: it is quantized once, whoever reads the codes."""
     tensor = node.inputs[0]
-    if tensor not in state.dequantized:
+    source = state.value(codes.source)
+    if isinstance(source, Constant):
+        state.dequantized[tensor] = _constant(source, codes)
+    elif tensor not in state.dequantized:
         _quantize(state, replace(node, inputs=(codes.source, *node.inputs[1:])), _spec(state, codes))
         state.dequantized[tensor] = state.values[node.outputs[0]]
     value = state.dequantized[tensor]
     if isinstance(value, Activation):
         value = replace(value, private=state.readers[tensor] == 1 and state.read_once(node.outputs[0]))
     state.values[node.outputs[0]] = value
+
+
+def _constant(source: Constant, codes: Codes) -> QuantizedConstant:
+    """A constant that was quantized: rounded before its zero points are added, which may differ by channel."""
+    points = codes.zero_point.astype(np.int64)
+    ends = (codes.low - points, codes.high - points)
+    type = IntType.holding(int(ends[0].min()), int(ends[1].max()))
+    none = np.zeros(1, dtype=np.float32)
+    return quantize_constant(source.array, codes.scale, none, type, ends, "HALF_EVEN")
 
 
 def _integral(kind: np.dtype[Any]) -> bool:

@@ -342,17 +342,15 @@ class State:
         """An `Add` node, its operands aligned to the largest scale that divides both of theirs."""
         if a.shape != b.shape or a.layout != b.layout:
             raise FirelineError(f"operands differ in shape: {a.shape} and {b.shape}")
-        a, b = (
-            x if x.plain and min(x.scale) > 0 and len(set(x.scale)) == 1 else self.settle(x, tensor)
-            for x in (a, b)
-        )
-        scales = [shared(x.scale) for x in (a, b)]
-        if any(len(scale) != 1 for scale in scales):
-            raise FirelineError(
-                "an operand has one scale per channel", hint="quantize it per tensor before adding"
-            )
-        step = common_scale(scales[0][0], scales[1][0])
-        mult = (int(scales[0][0] / step), int(scales[1][0] / step))
+        for x in (a, b):
+            if len(set(x.scale)) != 1:
+                raise FirelineError(
+                    f"its operand {self.nodes[x.index].name} has one scale per channel",
+                    hint="quantize both per tensor before adding",
+                )
+        a, b = (x if x.plain and min(x.scale) > 0 else self.settle(x, tensor) for x in (a, b))
+        step = common_scale(a.scale[0], b.scale[0])
+        mult = (int(a.scale[0] / step), int(b.scale[0] / step))
         accumulator = IntType.holding(*add_range(mult, self.tensor(a).type, self.tensor(b).type))
         output = Tensor(a.shape, accumulator, (step,))
         node = Add(self.name(tensor, "add"), None, (a.index, b.index), output, mult, accumulator, None)

@@ -208,11 +208,12 @@ def quantize_constant(
     scale: npt.NDArray[Any],
     zero_point: npt.NDArray[Any],
     type: IntType,
-    ends: tuple[int, int],
+    ends: tuple[int | npt.NDArray[np.int64], int | npt.NDArray[np.int64]],
     mode: Mode,
 ) -> QuantizedConstant:
     """Integers of a constant under QONNX `Quant`, exact: clamp(round(x / scale + zero point)) - zero point.
 
+    The `ends` of the clamp are integers, or arrays that broadcast to `array`.
     A power-of-two scale divides exactly in float64. Any other quotient is off by less than 2**-51 of itself, so
     rationals decide where that could matter, which is next to a step.
     """

@@ -15,6 +15,7 @@ import onnx
 import torch
 from brevitas import nn as qnn
 from brevitas.export import export_onnx_qcdq, export_qonnx
+from brevitas.graph.calibrate import bias_correction_mode, calibration_mode
 from torch import Tensor, nn
 
 from tests.differential.case import Case, NotMade, Tensors
@@ -28,9 +29,36 @@ WEIGHTS = (
     "ShiftedUint8WeightPerTensorFloat",
     "ShiftedUint8WeightPerChannelFloat",
 )
+RARE_WEIGHTS = (
+    "Int8WeightPerTensorFixedPointMSE",
+    "Int8WeightPerTensorFloatMSE",
+    "Int8WeightPerChannelFixedPointMSE",
+    "Int8WeightNormL2PerChannelFixedPoint",
+    "Int8WeightPerChannelFloatDecoupled",
+    "ShiftedUint8WeightPerChannelFloatMSE",
+)
+QCDQ_WEIGHTS = (
+    "ShiftedUint8WeightPerTensorFloatHQO",
+)  # zero points between integers, which QCDQ cannot have
 BINARY_WEIGHTS = ("SignedBinaryWeightPerTensorConst", "SignedTernaryWeightPerTensorConst")  # QONNX alone
-SIGNED = ("Int8ActPerTensorFloat", "Int8ActPerTensorFixedPoint", "ShiftedUint8ActPerTensorFloat")
-UNSIGNED = ("Uint8ActPerTensorFloat", "Uint8ActPerTensorFixedPoint", "ShiftedUint8ActPerTensorFloat")
+SHIFTED = (
+    "ShiftedUint8ActPerTensorFloat",
+    "ShiftedUint8ActPerTensorFloatMSE",
+    "ShiftedUint8ActPerTensorFixedPoint",
+)
+SIGNED = (
+    "Int8ActPerTensorFloat",
+    "Int8ActPerTensorFixedPoint",
+    "Int8ActPerTensorFloatMSE",
+    "Int8ActPerTensorFixedPointMSE",
+)
+UNSIGNED = (
+    "Uint8ActPerTensorFloat",
+    "Uint8ActPerTensorFixedPoint",
+    "Uint8ActPerTensorFloatMSE",
+    "Uint8ActPerTensorFixedPointMSE",
+)
+ROUNDINGS = ("ROUND", "ROUND", "FLOOR", "CEIL", "ROUND_TO_ZERO")  # QONNX alone has others than ROUND
 
 
 class Joined(nn.Module):
@@ -66,9 +94,12 @@ class Draw:
         self.random, self.qcdq = np.random.default_rng(seed), qcdq
         # Brevitas 0.13 cannot export quantized biases as QCDQ with torch's newer exporter.
         self.biases = ("Int32Bias", "Int8BiasPerTensorFloatInternalScaling") if not (qcdq and dynamo) else ()
-        self.weights = WEIGHTS if qcdq else WEIGHTS + BINARY_WEIGHTS
+        self.weights = (*WEIGHTS * 2, *RARE_WEIGHTS, *(QCDQ_WEIGHTS if qcdq else BINARY_WEIGHTS * 2))
         self.channels, self.side = self.one(1, 3), self.one(6, 8, 9)
         self.used: list[str] = []
+        self.biased = (
+            True  # bias correction, which gives every layer a bias, leaves an output that can be read
+        )
 
     def one(self, *values: Any) -> Any:
         return values[int(self.random.integers(len(values)))]
@@ -76,26 +107,48 @@ class Draw:
     def bits(self, *values: int) -> int:
         return int(self.one(*values))
 
-    def act(self, signed: bool) -> nn.Module:
-        name = self.one(*(SIGNED if signed else UNSIGNED))
-        self.used.append(name)
-        layer = qnn.QuantIdentity if signed else qnn.QuantReLU
-        return layer(
-            act_quant=getattr(bq, name), bit_width=self.bits(2, 3, 4, 8, 8), return_quant_tensor=True
-        )
+    def first(self) -> nn.Module:
+        """The quantizer of the network's input; the integer graph has it with full range and ROUND."""
+        name = self.one(*SIGNED, *UNSIGNED, *SHIFTED)
+        bits = self.bits(2, 4, 8, 8, 8 if self.qcdq else 16)
+        self.used += ["input", name, f"bit_width={bits}"]
+        return qnn.QuantIdentity(act_quant=getattr(bq, name), bit_width=bits, return_quant_tensor=True)
+
+    def act(self, signed: bool, channels: int | None = None) -> nn.Module:
+        """`channels`: one scale for each of so many, now and then."""
+        name = self.one(*(SIGNED if signed else UNSIGNED), *SHIFTED[: self.one(0, 3)])
+        bits = self.bits(2, 3, 4, 6, 8, 8, 8, 8 if self.qcdq else 16)  # QCDQ ends at 8
+        options: dict[str, Any] = {"bit_width": bits, "return_quant_tensor": True}
+        if channels and "Shifted" not in name and "MSE" not in name and self.one(True, *[False] * 5):
+            options |= {
+                "scaling_per_output_channel": True,
+                "per_channel_broadcastable_shape": (1, channels, 1, 1),
+                "scaling_stats_permute_dims": (1, 0, 2, 3),
+            }
+        if not self.qcdq:
+            options["float_to_int_impl_type"] = self.one(*ROUNDINGS)
+        if signed and self.one(True, False, False):
+            options["narrow_range"] = True
+        self.used += [name, *(f"{key}={value}" for key, value in options.items())]
+        layers = (qnn.QuantIdentity, qnn.QuantIdentity, qnn.QuantTanh) if signed else (qnn.QuantReLU,) * 3
+        if not signed and self.one(True, *[False] * 5):
+            layers = (qnn.QuantSigmoid,) * 3
+        return self.one(*layers)(act_quant=getattr(bq, name), **options)
 
     def conv(self, channels: int, kernel: int, stride: int = 1, depth: int | None = None) -> nn.Module:
         name = self.one(*self.weights)
-        self.used.append(name)
-        options: dict[str, Any] = {}
+        depth = depth or self.channels
+        options: dict[str, Any] = {"groups": depth if depth == channels and self.one(True, False) else 1}
         if name not in BINARY_WEIGHTS:
-            options["weight_bit_width"] = self.bits(2, 4, 8)
+            options["weight_bit_width"] = self.bits(2, 3, 4, 8, 8)
+            if not self.qcdq:
+                options["weight_float_to_int_impl_type"] = self.one(*ROUNDINGS)
         bias = self.one(None, None, "float", *self.biases)
         if bias not in (None, "float"):
             options["bias_quant"] = getattr(bq, bias)
-        self.used.append(str(bias))
+        self.used += [name, *(f"{key}={value}" for key, value in options.items()), str(bias)]
         return qnn.QuantConv2d(
-            depth or self.channels,
+            depth,
             channels,
             kernel,
             stride=stride,
@@ -111,7 +164,7 @@ class Draw:
         self.channels, self.side = channels, -(-self.side // stride)
         if self.one(True, False, False):
             layers.append(self.norm(channels))
-        return [*layers, self.act(self.one(True, False, False))]
+        return [*layers, self.act(self.one(True, False, False), channels)]
 
     def norm(self, channels: int) -> nn.Module:
         norm = nn.BatchNorm2d(channels)
@@ -150,6 +203,7 @@ class Draw:
                 return []
             case "average":
                 return [nn.AdaptiveAvgPool2d(1), self.act(True)]
+        self.biased = kind == "linear quantized"
         name = self.one(*WEIGHTS)
         linear = qnn.QuantLinear(
             self.channels * self.side**2, 5, bias=False, weight_quant=getattr(bq, name), weight_bit_width=4
@@ -157,7 +211,7 @@ class Draw:
         return [nn.Flatten(), linear, *([self.act(True)] if kind == "linear quantized" else [])]
 
     def network(self) -> nn.Module:
-        layers = [self.act(True)]
+        layers = [self.first()]
         layers += self.conv_block()
         for _ in range(int(self.random.integers(0, 4))):
             layers += self.one(self.conv_block, self.fire_block, self.bypass_block, self.pool_block)()
@@ -180,12 +234,11 @@ def exported(seed: int, folder: Path, format: str, dynamo: bool) -> tuple[Path, 
     draw = Draw(seed, format == "qcdq", dynamo)
     shape = (draw.channels, draw.side, draw.side)
     network, images = draw.network(), torch.randn(4, *shape)
-    with torch.no_grad():
-        network.train()
-        for _ in range(2):
-            network(torch.randn(4, *shape))
-        network.eval()
-        network(images)
+    calibrated = draw.one(True, False)
+    try:
+        _settle(network, calibrated, draw.biased, shape)
+    except (RuntimeError, AssertionError) as error:
+        raise NotMade(f"Brevitas: {error}") from error
     export = export_onnx_qcdq if format == "qcdq" else export_qonnx
     logging.disable(logging.ERROR)
     try:
@@ -201,7 +254,24 @@ def exported(seed: int, folder: Path, format: str, dynamo: bool) -> tuple[Path, 
         model.ir_version, 10
     )  # onnx writes the newest, onnxruntime reads no newer than its own
     onnx.save(model, str(path))
-    return path, images.numpy(), f"dynamo={dynamo} {' '.join(draw.used)}"
+    return path, images.numpy(), f"dynamo={dynamo} {' '.join(draw.used)} calibrated={calibrated}"
+
+
+def _settle(network: nn.Module, calibrated: bool, biased: bool, shape: tuple[int, ...]) -> None:
+    """Batches in training mode or in calibration, as Brevitas' users give them."""
+    with torch.no_grad():
+        if calibrated:
+            with calibration_mode(network):
+                network(torch.randn(8, *shape))
+            if biased:
+                with bias_correction_mode(network):
+                    network(torch.randn(8, *shape))
+        else:
+            network.train()
+            for _ in range(2):
+                network(torch.randn(4, *shape))
+        network.eval()
+        network(torch.randn(1, *shape))
 
 
 def _exported(seed: int, folder: Path, format: str, export: Any) -> Case:
@@ -216,7 +286,12 @@ def qonnx_values(path: Path, image: np.ndarray) -> Tensors:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    model = ModelWrapper(str(path)).transform(InferShapes())
+    made = onnx.load(str(path))
+    for node in made.graph.node:
+        for attribute in node.attribute:
+            if attribute.s == b"ROUND_TO_ZERO":  # Brevitas' name for what the executor knows as DOWN
+                attribute.s = b"DOWN"
+    model = ModelWrapper(made).transform(InferShapes())
     name = model.graph.input[0].name
     context: Tensors = execute_onnx(
         model, {name: image[None].astype(np.float32)}, return_full_exec_context=True

@@ -61,6 +61,18 @@ def test_onnx_rounds_before_it_adds_the_zero_point(tmp_path: Path, zero: int, dt
     assert_equal_to_onnxruntime(b.save(linear(b, integer_conv(b, x, 3, 4), 1.0, zero, dtype), tmp_path))
 
 
+def test_weights_through_quantize_linear_have_a_zero_point_for_each_channel(tmp_path: Path) -> None:
+    """What torch's newer exporter makes of Brevitas' shifted weights; halves tell the order of the additions."""
+    b = QonnxBuilder((3, 8, 8))
+    values = b.constant(b.random.integers(-30, 31, (4, 3, 1, 1)) / 2**5)
+    parameters = [b.constant([2.0**-4] * 4), b.constant([3, 4, 0, 255], dtype=np.uint8)]
+    codes = b.node("QuantizeLinear", [values, *parameters], axis=0)
+    w = b.node("DequantizeLinear", [codes, *parameters], axis=0)
+    assert_equal_to_onnxruntime(
+        b.save(linear(b, b.node("Conv", [linear(b, "input", 1.0), w]), 1.0, 128), tmp_path)
+    )
+
+
 @pytest.mark.parametrize("zero", [1, 2])
 def test_the_input_is_rounded_before_the_zero_point_is_added(tmp_path: Path, zero: int) -> None:
     b = QonnxBuilder((3, 8, 8))
