@@ -113,7 +113,7 @@ MUTATIONS = (
     lowering("solve", "below, until = q, stairs.steps - 1", "below, until = q, stairs.steps - 2"),
     lowering("solve", "(q % 2 if shift else 0)", "0"),
     lowering("sums", "(outputs % 2 if shift else 0)", "0"),
-    lowering("state", "int(scales[1][0] / step))", "int(scales[0][0] / step))"),
+    lowering("state", "int(b.scale[0] / step))", "int(a.scale[0] / step))"),
     lowering("state", "(x + y for x, y in zip(a.offset, b.offset", "(x for x, y in zip(a.offset, b.offset"),
     lowering("convolutions", "- tensor.zero_point * total", "+ tensor.zero_point * total"),
     lowering("convolutions", "np.array(factors, dtype=np.int64)", "np.array(factors[::-1], dtype=np.int64)"),
