@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fireline.errors import FirelineError
+from fireline.model.accuracy import accuracy
 from fireline.model.data import Labels
-from fireline.model.evaluate import accuracy
 
 SCORES = "float.json"
 

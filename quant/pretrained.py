@@ -23,12 +23,14 @@ from torch import Tensor
 
 from fireline.errors import FirelineError
 from fireline.files import new_folder, write_whole
+from fireline.model.accuracy import accuracy
 from fireline.model.data import load
 from fireline.model.download import cache
-from fireline.model.evaluate import accuracy, logits
+from fireline.model.evaluate import logits
 from fireline.model.network import Staged, float_network
 from fireline.model.recipe import read_recipe
-from fireline.model.run import FLOAT, INFO, load_float, read_run, run_json, save_network, trained_on
+from fireline.model.run import load_float, save_network, trained_on
+from fireline.model.run_info import FLOAT, INFO, read_run, run_json
 from fireline.quant.run import TWIN, build_run_twin, calibrated_on, export_run, load_twin
 from fireline.quant.twin import convolutions
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fireline.errors import FirelineError
+from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
 from fireline.model.data import load
-from fireline.model.evaluate import accuracy, logits
+from fireline.model.evaluate import logits
 from fireline.model.network import Network, float_network
 from fireline.model.presets import preset
 from fireline.model.prune import zero_masks
 from fireline.model.recipe import Recipe, Training
-from fireline.model.run import FLOAT, Run, load_float, load_network, read_run, save_network, write_run
+from fireline.model.run import load_float, load_network, save_network
+from fireline.model.run_info import FLOAT, Run, read_run, write_run
 from fireline.model.train import ALONE, Files, Machines, fit, leads
 from fireline.model.weights import import_weights
 from fireline.quant.bits import parse_precision

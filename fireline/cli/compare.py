@@ -101,7 +101,7 @@ def print_tools(projects: tuple[Path, ...], as_json: bool) -> None:
 def row(run: Path) -> dict[str, Any]:
     """One run in figures."""
     from fireline.cli.results import load_results
-    from fireline.model.run import read_run
+    from fireline.model.run_info import read_run
 
     results, info = load_results(run), read_run(run)
     accuracy, hardware = results.get("accuracy", {}), results["hardware"]

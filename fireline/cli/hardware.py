@@ -92,7 +92,7 @@ def model_file(model: Path) -> Path:
 
     if model.is_dir():
         if not (model / "model.onnx").exists():
-            from fireline.model.run import read_run
+            from fireline.model.run_info import read_run
 
             preset(read_run(model).preset)
             raise FirelineError("nothing is quantized in this run", node=str(model), hint="fireline quantize")

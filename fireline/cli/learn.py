@@ -47,7 +47,8 @@ def train(
     """
     from fireline.cli.recipes import change_recipe
     from fireline.model.recipe import read_recipe
-    from fireline.model.run import CHECKPOINT, INFO, train_run
+    from fireline.model.run import train_run
+    from fireline.model.run_info import CHECKPOINT, INFO
     from fireline.model.train import Machines, leads
 
     wanted = change_recipe(read_recipe(recipe), data, epochs, changes)

@@ -29,7 +29,7 @@ def report_run(
     sample: int | None = None,
 ) -> Evaluation:
     """Evaluate a run on a labelled data set and write its report to `page`."""
-    from fireline.model.run import read_run
+    from fireline.model.run_info import read_run
     from fireline.sim.accuracy import agreement
     from fireline.sim.dataflow.depths import timing_of
     from fireline.sim.report.page import Report, write_report

@@ -33,7 +33,7 @@ class Outcome:
 def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images: int | None) -> Outcome:
     """Run `recipe` in `folder`; a float network that several trials share is trained once and kept on the `shelf`."""
     from fireline.model.count import counts
-    from fireline.model.run import read_run
+    from fireline.model.run_info import read_run
     from fireline.quant.run import quantize_recipe
 
     trained = train_once(recipe, shelf)

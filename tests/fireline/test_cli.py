@@ -271,7 +271,7 @@ def test_a_float_baseline_is_refused_by_its_name(
 
 def test_a_run_that_is_not_quantized(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from fireline.model.presets import preset
-    from fireline.model.run import Run, write_run
+    from fireline.model.run_info import Run, write_run
 
     write_run(tmp_path, Run("digits", preset("digits"), "random"))
     status, _, stderr = run(capsys, "generate", tmp_path)

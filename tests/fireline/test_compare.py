@@ -1,10 +1,15 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fireline.cli.compare import draw, pareto
+from fireline.cli.results import RESULTS, digest
 from fireline.errors import FirelineError
+from fireline.model.presets import preset
+from fireline.model.run_info import Run, write_run
 
 
 def test_only_unbeaten_points_are_best() -> None:
@@ -22,3 +27,15 @@ def test_the_plot_is_the_same_each_time_and_of_a_known_kind(tmp_path: Path) -> N
     with pytest.raises(FirelineError, match="no picture of kind 'xyz'"):
         draw(rows, tmp_path / "c.xyz")
     assert json.dumps(sorted(p.name for p in tmp_path.iterdir())) == '["a.png", "b.png"]'
+
+
+def test_runs_are_compared_without_torch(tmp_path: Path) -> None:
+    write_run(tmp_path, Run("digits", preset("digits"), "random", bits="w8a8"))
+    (tmp_path / "model.onnx").write_bytes(b"")
+    results = {"model": digest(tmp_path), "weight_bytes": 1234, "images": 1, "mismatches": 0}
+    (tmp_path / RESULTS).write_text(json.dumps(results))
+    code = "import sys; from fireline.cli import main\n"
+    code += f"try:\n main(['compare', {str(tmp_path)!r}])\nfinally:\n print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "1,234" in done.stdout
+    assert done.stdout.rstrip().endswith("False")

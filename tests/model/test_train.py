@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from fireline.errors import FirelineError
+from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
 from fireline.model.data import ImageSet, load
-from fireline.model.evaluate import accuracy, logits
+from fireline.model.evaluate import logits
 from fireline.model.network import Network, Staged, float_network
 from fireline.model.presets import preset
 from fireline.model.progress import read_rows
@@ -40,7 +41,8 @@ from fireline.model.recipe import (
     one_phase,
     read_recipe,
 )
-from fireline.model.run import CHECKPOINT, FLOAT, METRICS, load_float, read_run, train_run
+from fireline.model.run import load_float, train_run
+from fireline.model.run_info import CHECKPOINT, FLOAT, METRICS, read_run
 from fireline.model.task import Task
 from fireline.model.train import ALONE, Files, Machines, fit
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from fireline.errors import FirelineError
+from fireline.model.accuracy import accuracy
 from fireline.model.architecture import Fire, SqueezeNet, Stem
 from fireline.model.data import load
-from fireline.model.evaluate import accuracy, logits
+from fireline.model.evaluate import logits
 from fireline.model.network import float_network
 from fireline.model.presets import preset
 from fireline.model.weights import import_weights

@@ -8,10 +8,12 @@ import pytest
 from fireline.cli import main
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
+from fireline.model.accuracy import accuracy
 from fireline.model.data import load
-from fireline.model.evaluate import accuracy, logits
+from fireline.model.evaluate import logits
 from fireline.model.recipe import one_phase, read_recipe
-from fireline.model.run import load_float, read_run, train_run
+from fireline.model.run import load_float, train_run
+from fireline.model.run_info import read_run
 from fireline.quant import pretrained
 from fireline.quant.pretrained import names, pack, unpacked
 from fireline.quant.run import load_twin, quantize_recipe

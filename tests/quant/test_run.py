@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from fireline.errors import FirelineError
+from fireline.model.accuracy import accuracy
 from fireline.model.data import load
-from fireline.model.evaluate import accuracy, logits
+from fireline.model.evaluate import logits
 from fireline.model.presets import preset
 from fireline.model.prune import convolutions
 from fireline.model.recipe import Phase, Recipe, Training, one_phase, read_recipe
