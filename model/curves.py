@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from fireline.files import write_whole
 from fireline.model.progress import Row
+from fireline.picture import write_picture
 
 
 def write_curves(rows: Sequence[Row], path: Path, title: str) -> None:
@@ -31,6 +30,4 @@ def write_curves(rows: Sequence[Row], path: Path, title: str) -> None:
                 axes.axvline(epoch + 0.5, color="black", linestyle=":", linewidth=1)
     top1.legend()
     figure.suptitle(title)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150, metadata={"Software": None})
-    write_whole(path, picture.getvalue())
+    write_picture(figure, path)

@@ -137,20 +137,16 @@ def cells(one: dict[str, Any]) -> list[object]:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Accuracy against weight bytes; a line joins the runs that no other beats in both."""
-    import io
-
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     from fireline.errors import FirelineError
-    from fireline.files import write_whole
+    from fireline.picture import write_picture
 
     points = [one for one in rows if one["firmware_top1"] is not None]
     if not points:
         raise FirelineError("none of the runs has an accuracy", hint="fireline report RUN --data DATA")
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
     for one in points:
         place = (one["weight_bytes"] / 1000, 100 * one["firmware_top1"])
         axes.scatter(*place, color="#1f4e9c")
@@ -162,17 +158,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     axes.set_ylabel("firmware top-1, %")
     axes.grid(alpha=0.2)
     axes.legend(loc="lower right", frameon=False)
-    buffer = io.BytesIO()
-    kind = path.suffix.removeprefix(".") or "png"
-    try:
-        figure.savefig(buffer, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    except ValueError:
-        raise FirelineError(
-            f"no picture of kind {kind!r}", node=str(path), hint=".png, .svg or .pdf"
-        ) from None
-    finally:
-        plt.close(figure)
-    write_whole(path, buffer.getvalue())
+    write_picture(figure, path)
 
 
 def pareto(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

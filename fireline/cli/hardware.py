@@ -107,9 +107,13 @@ def model_file(model: Path) -> Path:
 @hardware_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 @click.option(
-    "--plot", type=click.Path(path_type=Path), help="Draw cycles, resources and the roofline (SVG file)."
+    "--plot",
+    type=click.Path(path_type=Path),
+    help="Draw cycles, resources and the roofline (.png, .svg, .pdf).",
 )
-@click.option("--timeline", type=click.Path(path_type=Path), help="Draw when each stage works (SVG file).")
+@click.option(
+    "--timeline", type=click.Path(path_type=Path), help="Draw when each stage works (.png, .svg, .pdf)."
+)
 def plan(
     model: Path,
     device: str,
@@ -126,14 +130,11 @@ def plan(
     """
     from fireline.codegen.plan.options import Freedom
     from fireline.errors import FirelineError
-    from fireline.files import write_whole
+    from fireline.picture import picture_kind, write_picture
     from fireline.sim.dataflow.planning import best_plan, figures_of
 
-    for picture in (plot, timeline):
-        if picture and picture.suffix.lower() != ".svg":
-            raise FirelineError(
-                "a plan is drawn as SVG", node=str(picture), hint="name a file that ends in .svg"
-            )
+    for picture in filter(None, (plot, timeline)):
+        picture_kind(picture)
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
     made = best_plan(graph, device, clock_mhz, target_fps, freedom)
     result = figures_of(made)
@@ -143,15 +144,15 @@ def plan(
             hint="ask for more frames/s",
         )
     if plot:
-        from fireline.sim.report.timeline_svg import plan_svg
+        from fireline.sim.report.figures import draw_plan
 
-        write_whole(plot, plan_svg(made))
+        write_picture(draw_plan(made), plot)
     if timeline:
         from fireline.sim.dataflow.simulator import trace
         from fireline.sim.dataflow.steps import network
-        from fireline.sim.report.timeline_svg import timeline_svg
+        from fireline.sim.report.figures import draw_timeline
 
-        write_whole(timeline, timeline_svg(made, trace(network(made), frames=2)))
+        write_picture(draw_timeline(made, trace(network(made), frames=2)), timeline)
     if as_json:
         click.echo(json.dumps(as_json_object(result), indent=2))
     else:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
 
 from fireline.codegen.plan.foldings import Plan
@@ -24,7 +22,7 @@ BUSY, STARVED, BLOCKED, ROOF = "#2f6f8f", "#d9d4c7", "#d98c5f", "#8f2f3f"
 COLUMNS = 400
 
 
-def timeline_svg(plan: Plan, trace: Trace) -> str:
+def draw_timeline(plan: Plan, trace: Trace) -> Figure:
     """When each node of the graph runs its steps, every image of `trace` in the same row, and why it waits."""
     from matplotlib.figure import Figure
 
@@ -53,10 +51,10 @@ def timeline_svg(plan: Plan, trace: Trace) -> str:
         work.axvline(int(image), color=ROOF, linewidth=1)
     found = stalls(trace)
     _stacked(waits, [found[p] for p in slowest])
-    return _svg(figure)
+    return figure
 
 
-def plan_svg(plan: Plan) -> str:
+def draw_plan(plan: Plan) -> Figure:
     """Cycles and resources of each stage, and the frame rate under its roofs."""
     from matplotlib.figure import Figure
 
@@ -84,7 +82,7 @@ def plan_svg(plan: Plan) -> str:
     for axes in (time, used):
         axes.invert_yaxis()
     _roofs(roof, plan, s.frames_per_second)
-    return _svg(figure)
+    return figure
 
 
 def _roofs(axes: Axes, plan: Plan, rate: float) -> None:
@@ -115,11 +113,3 @@ def _slowest(timing: Timing, index: int) -> int:
     """Of the processes of a node, the one with most steps."""
     own = [p for p, process in enumerate(timing.network.processes) if process.node == index]
     return max(own, key=lambda p: len(timing.network.processes[p].steps))
-
-
-def _svg(figure: Figure) -> str:
-    """The same figure gives the same text."""
-    text = StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "fireline", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
