@@ -12,6 +12,7 @@
 //   0x24  cycles in which it was `stalled` since then
 //
 // `run` lets beats in; an image has BEATS of them. One access at a time each way. FLIGHT bits hold the images under way.
+// Registers follow `beat` and `done`, which come from far, one cycle late; `run` alone is low in the cycle after the last beat.
 module fl_control #(
     parameter int VERSION = 2,
     parameter int BEATS = 1,
@@ -49,7 +50,9 @@ module fl_control #(
   localparam int BEAT_BITS = BEATS > 1 ? $clog2(BEATS) : 1;
   localparam int STAGE_BITS = STAGES > 1 ? $clog2(STAGES) : 1;
 
-  logic is_auto, is_done, is_ready, is_last_beat, is_enabled, is_stalled;
+  logic is_auto, is_done, is_ready, is_enabled, is_stalled;
+  logic was_beat, was_image_in, was_done;  // in the cycle before
+  logic is_last, is_before_last;  // the beat that `beats` stands at
   logic [1:0] causes, raised;  // of the interrupt
   logic [BEAT_BITS-1:0] beats;
   logic [FLIGHT-1:0] under_way;
@@ -71,8 +74,9 @@ module fl_control #(
   assign s_axi_bresp   = 2'b00;
   assign s_axi_rresp   = 2'b00;
 
-  wire image_in = beat & is_last_beat;
-  wire is_idle = ~run & (under_way == '0) & (beats == '0);
+  wire [BEAT_BITS-1:0] next_beat = is_last ? '0 : beats + 1'b1;
+  wire image_in = beat & (BEATS == 1 || (was_beat ? is_before_last : is_last));
+  wire is_idle = ~run & (under_way == '0) & (beats == '0) & ~was_beat & ~was_image_in;
   wire [1:0] toggled = write & (write_word == WORD'(3)) & s_axi_wstrb[0] ? s_axi_wdata[1:0] : '0;
   assign irq = is_enabled & (|raised);
 
@@ -103,7 +107,11 @@ module fl_control #(
       is_auto      <= 1'b0;
       is_done      <= 1'b0;
       is_ready     <= 1'b0;
-      is_last_beat <= BEATS == 1;
+      is_last      <= BEATS == 1;
+      is_before_last <= BEATS == 2;
+      was_beat     <= 1'b0;
+      was_image_in <= 1'b0;
+      was_done     <= 1'b0;
       is_enabled   <= 1'b0;
       is_stalled   <= 1'b0;
       causes       <= '0;
@@ -119,17 +127,21 @@ module fl_control #(
       s_axi_rvalid <= read | (s_axi_rvalid & ~s_axi_rready);
       if (is_control_write) is_auto <= s_axi_wdata[7];
       run      <= (run & ~(image_in & ~is_auto)) | (is_control_write & (s_axi_wdata[0] | s_axi_wdata[7]));
-      is_done  <= done | (is_done & ~is_control_read);
-      is_ready <= image_in | (is_ready & ~is_control_read);
+      is_done  <= was_done | (is_done & ~is_control_read);
+      is_ready <= was_image_in | (is_ready & ~is_control_read);
       if (write & (write_word == WORD'(1)) & s_axi_wstrb[0]) is_enabled <= s_axi_wdata[0];
       if (write & (write_word == WORD'(2)) & s_axi_wstrb[0]) causes <= s_axi_wdata[1:0];
-      raised <= (raised ^ toggled) | (causes & {image_in, done});
-      if (beat) begin
-        beats        <= is_last_beat ? '0 : beats + 1'b1;
-        is_last_beat <= BEATS == 1 || int'(beats) == BEATS - 2;
+      raised <= (raised ^ toggled) | (causes & {was_image_in, was_done});
+      was_beat     <= beat;
+      was_image_in <= image_in;
+      was_done     <= done;
+      if (was_beat) begin
+        beats          <= next_beat;
+        is_last        <= int'(next_beat) == BEATS - 1;
+        is_before_last <= int'(next_beat) == BEATS - 2;
       end
-      under_way     <= under_way + FLIGHT'(image_in) - FLIGHT'(done);
-      images_out <= images_out + 32'(done);
+      under_way  <= under_way + FLIGHT'(was_image_in) - FLIGHT'(was_done);
+      images_out <= images_out + 32'(was_done);
       cycles     <= cycles + 1;
       is_stalled <= stalled[stage];
       if (is_stage_write) begin

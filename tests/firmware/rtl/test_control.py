@@ -6,10 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from fireline.firmware.rtl import LIBRARY
 from tests.firmware.rtl.harness import TOOL, needs_verilator
 
-# Reads commands: w ADDRESS VALUE, r ADDRESS (prints), and c CYCLES BEAT DONE STALLED, which prints run and interrupt.
+# Reads commands: w ADDRESS VALUE, r ADDRESS (prints), and c CYCLES BEAT DONE STALLED, which
+# prints run and, a cycle later, the interrupt.
 MAIN = """
 #include <cstdio>
 #include "Vfl_control.h"
@@ -38,20 +42,51 @@ int main() {
             top.beat = b; top.done = c; top.stalled = d;
             for (unsigned i = 0; i < a; ++i) tick();
             top.beat = top.done = top.stalled = 0;
-            std::printf("%d%d ", top.run, top.irq);
+            std::printf("%d", top.run);
+            tick();
+            std::printf("%d ", top.irq);
         }
     }
 }
 """
 
 
-@needs_verilator
-def test_registers_are_those_of_a_core_of_vitis_hls_and_counters(tmp_path: Path) -> None:
-    (tmp_path / "main.cpp").write_text(MAIN)
-    options = ["--cc", "--exe", "--build", "-Wall", "-GBEATS=2", "-GSTAGES=3", "-CFLAGS", "-O0"]
+def build(folder: Path, beats: int) -> str:
+    (folder / "main.cpp").write_text(MAIN)
+    options = ["--cc", "--exe", "--build", "-Wall", f"-GBEATS={beats}", "-GSTAGES=3", "-CFLAGS", "-O0"]
     sources = [str(LIBRARY / "lint.vlt"), str(LIBRARY / "fl_control.sv"), "main.cpp"]
     flags = os.environ | {"MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"}
-    subprocess.run([TOOL, *options, *sources], cwd=tmp_path, check=True, capture_output=True, env=flags)
+    subprocess.run([TOOL, *options, *sources], cwd=folder, check=True, capture_output=True, env=flags)
+    return str(folder / "obj_dir" / "Vfl_control")
+
+
+def answer(command: str, commands: str) -> str:
+    return subprocess.run(
+        [command], input=commands, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@needs_verilator
+@pytest.mark.parametrize("beats", [1, 3])
+def test_an_image_is_in_with_its_last_beat_whatever_the_pauses(tmp_path: Path, beats: int) -> None:
+    command, random = build(tmp_path, beats), np.random.default_rng(beats)
+    for _ in range(20):
+        commands, printed = [], []
+        for _ in range(4):
+            commands.append("w 0 1")
+            left = beats
+            while left:
+                some = int(random.integers(1, left + 1))
+                left -= some
+                pause = int(random.integers(2))
+                commands += [f"c {some} 1 0 0", *["c 1 0 0 0"] * pause]
+                printed += ["10" if left else "00"] * (1 + pause)
+        assert answer(command, " ".join(commands)) == " ".join(printed)
+
+
+@needs_verilator
+def test_registers_are_those_of_a_core_of_vitis_hls_and_counters(tmp_path: Path) -> None:
+    command = build(tmp_path, beats=2)
     for commands, printed in (
         ("r 0 w 0 1 r 0", "4 1"),  # idle, then started
         (
@@ -69,8 +104,6 @@ def test_registers_are_those_of_a_core_of_vitis_hls_and_counters(tmp_path: Path)
         ("r 4 r 8 w 4 1 w 8 2 r 4 r 8", "0 0 1 2"),
         ("r 10 r 2c", "2 0"),
         ("w 20 2 c 5 0 0 4 c 3 0 0 3 r 24 w 20 0 r 24 c 3 0 0 1 c 1 0 0 0 r 24 r 20", "00 00 5 0 00 00 3 0"),
-        ("c 9 0 0 0 r 18 r 1c", "00 9 0"),
+        ("c 8 0 0 0 r 18 r 1c", "00 9 0"),
     ):
-        command = str(tmp_path / "obj_dir" / "Vfl_control")
-        result = subprocess.run([command], input=commands, check=True, capture_output=True, text=True)
-        assert result.stdout.strip() == printed, commands
+        assert answer(command, commands) == printed, commands
