@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fireline.codegen.plan.devices import Device, devices
 from fireline.codegen.plan.foldings import Storage
-from fireline.codegen.plan.options import Freedom, Option, limits, node_options, weight_memories
+from fireline.codegen.plan.options import Freedom, Option, limits, may_hold, node_options, weight_memories
 from fireline.codegen.plan.program import shortest_interval
 from fireline.codegen.plan.refusal import narrowed
 from fireline.graph import Graph
@@ -31,9 +31,12 @@ class Rates:
 
     def rate(self, part: Device, freedom: Freedom, bits: int) -> float:
         """Images a second with weights of `bits` bits; 0 where they do not fit."""
+        cut = narrowed(self.graph, bits)
+        if not may_hold(cut, part, freedom):
+            return 0.0
         key = bits, weight_memories(part, freedom), "ecp5" if part.ebr else "xilinx"
         if key not in self.known:
-            self.known[key] = node_options(narrowed(self.graph, bits), part, freedom)
+            self.known[key] = node_options(cut, part, freedom)
         interval = shortest_interval(self.known[key], limits(part))
         return part.clock_mhz * 1e6 / interval if interval else 0.0
 

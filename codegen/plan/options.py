@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from fireline.codegen.geometry.axi import input_beat
 from fireline.codegen.plan.cost.conv2d import chosen_parts, weight_rom
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
-from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources
+from fireline.codegen.plan.cost.memory import RAMB18_SHAPES, URAM_SHAPE, WIDEST_WORD, Resources
 from fireline.codegen.plan.cost.node import core_parts, narrow_side, wide_side
 from fireline.codegen.plan.cost.parts import stream_part
 from fireline.codegen.plan.cycles import lanes, node_cycles
@@ -29,6 +30,9 @@ from fireline.progress import track
 LOGIC_SHARE = 0.8
 DSP_SHARE = 0.95
 MEMORY_SHARE = 0.98
+
+# Bits of a constant memory in one LUT and in one RAMB18 or EBR, at most.
+LUT_BITS, BLOCK_BITS = 64, max(depth * width for depth, width in RAMB18_SHAPES)
 
 # Weight memories of no more words than a LUT holds are always in LUTs.
 LUT_ROM_WORDS = 64
@@ -74,6 +78,20 @@ def limits(part: Device) -> Counts:
     return np.array([have - shell for have, shell in free], dtype=np.int64)
 
 
+def may_hold(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> bool:
+    """False where the weights alone are more than all of `part` holds, so that no folding needs to be looked at.
+
+    A bit of a weight takes one of a memory, or of the wide operand of a DSP whose weight never changes. A product in
+    LUTs takes more of them than its weight has 64ths.
+    """
+    bits = sum(n.weight.size * n.weight_type.bits for n in graph.nodes if isinstance(n, Conv2d))
+    room = Resources(*map(int, limits(part)))
+    held = LUT_BITS * room.lut + BLOCK_BITS * room.bram18 + max(fabric_of(part).dsp_operands) * room.dsp
+    if "uram" in weight_memories(part, freedom):
+        held += prod(URAM_SHAPE) * room.uram
+    return bits <= held
+
+
 def node_options(graph: Graph, part: Device, freedom: Freedom = DEFAULT) -> list[list[Option]]:
     """Every way worth considering to build each node: none is worse than another in cycles and all resources."""
     return [pareto(options) for options in all_options(graph, part, freedom)]
@@ -114,7 +132,7 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
             if row > WIDEST_WORD:  # a row that is loaded is one word
                 memories = tuple(memory for memory in memories if memory != "uram")
             for (multiplier, count), rom in product(products, memories):
-                yield replace(shape, multiplier=multiplier, packed=count, rom=rom)
+                yield Folding(pe, simd, multiplier, rom, rows, count)
 
 
 def weight_memories(part: Device, freedom: Freedom) -> tuple[Storage, ...]:

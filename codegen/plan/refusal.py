@@ -10,8 +10,8 @@ from fireline.codegen.plan.cost.fabric import fabric_of
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.devices import Device, devices
 from fireline.codegen.plan.foldings import Storage
-from fireline.codegen.plan.options import Freedom, Option, limits, node_options, weight_memories
-from fireline.codegen.plan.program import choose, least_overrun, shortest_interval
+from fireline.codegen.plan.options import Freedom, Option, limits, may_hold, node_options, weight_memories
+from fireline.codegen.plan.program import fits, least_overrun, shortest_interval
 from fireline.errors import DoesNotFitError
 from fireline.fixed import IntType, frozen_array
 from fireline.graph import Conv2d, Graph, Node
@@ -59,9 +59,9 @@ def refusal(
     )
     ways = [f"weights of {bits} bits" for bits in _enough_bits(graph, part, interval, freedom)]
     loaded = replace(freedom, loaded=True)
-    if weight_memories(part, loaded) != weight_memories(part, freedom):
-        fits = choose(node_options(graph, part, loaded), interval, room) is not None
-        ways += ["weights loaded into URAM at start (--load-weights)"] * fits
+    new_place = weight_memories(part, loaded) != weight_memories(part, freedom)
+    if new_place and fits(node_options(graph, part, loaded), interval, room):
+        ways.append("weights loaded into URAM at start (--load-weights)")
     ways += [f"device {other.name}" for other in _enough_device(graph, part, interval, freedom)]
     return DoesNotFitError(
         f"{wish}: at least {over}", hint=f"would fit: {' or '.join(ways)}" if ways else None
@@ -71,15 +71,16 @@ def refusal(
 def _enough_bits(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[int]:
     """The widest weights, narrower than they are, with which the network fits; none or one."""
     widest = max(node.weight_type.bits for node in graph.nodes if isinstance(node, Conv2d))
-    fits, room = 1, limits(part)
+    enough, room = 1, limits(part)
     low, high = 2, widest - 1
     while low <= high:
         bits = (low + high) // 2
-        if choose(node_options(narrowed(graph, bits), part, freedom), interval, room) is None:
+        cut = narrowed(graph, bits)
+        if not may_hold(cut, part, freedom) or not fits(node_options(cut, part, freedom), interval, room):
             high = bits - 1
         else:
-            fits, low = bits, bits + 1
-    return [fits] if fits > 1 else []
+            enough, low = bits, bits + 1
+    return [enough] if enough > 1 else []
 
 
 def _enough_device(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[Device]:
@@ -89,10 +90,12 @@ def _enough_device(graph: Graph, part: Device, interval: int, freedom: Freedom) 
     for other in (
         device for device in devices().values() if device.lut > part.lut and fabric_of(device) == fabric
     ):
+        if not may_hold(graph, other, freedom):
+            continue
         kinds = weight_memories(other, freedom)
         if kinds not in options:
             options[kinds] = node_options(graph, other, freedom)
-        if choose(options[kinds], interval, limits(other)) is not None:
+        if fits(options[kinds], interval, limits(other)):
             return [other]
     return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.cost.node import total
 from fireline.codegen.plan.cycles import cycles, initiation_interval, lanes
 from fireline.codegen.plan.devices import device
-from fireline.codegen.plan.options import Freedom, budget, limits, node_options
+from fireline.codegen.plan.options import Freedom, budget, limits, may_hold, node_options
 from fireline.codegen.plan.program import choose, shortest_interval
 from fireline.errors import DoesNotFitError, FirelineError
 from tests.codegen.networks import cifar_e4, squeezenet1_1
@@ -104,3 +105,14 @@ def test_full_size_plans_fit_and_no_node_is_slower_than_the_plan() -> None:
     assert max(cycles(plan)) == initiation_interval(plan)
     room = limits(plan.device)
     assert choose(node_options(plan.graph, plan.device), initiation_interval(plan) - 1, room) is None
+
+
+def test_weights_that_no_part_of_a_device_holds_are_refused_without_a_search() -> None:
+    graph = squeezenet1_1()
+    assert not may_hold(graph, device("LFE5U-12F"))
+    assert may_hold(graph, device("xczu7ev"))
+    assert may_hold(small_network(), device("LFE5U-12F"))
+    # UltraRAM counts where it may be used.
+    less_logic = replace(device("xck26"), lut=20_000)
+    assert not may_hold(graph, less_logic)
+    assert may_hold(graph, less_logic, Freedom(loaded=True))
