@@ -246,7 +246,8 @@ def trunc(name: str, x: list[Exact], a: dict[str, Any], trace: Trace) -> Exact:
     low = -(2 ** (width - 1)) + a["narrow"] if a["signed"] else 0
     high = 2 ** (width - 1) - 1 if a["signed"] else 2**width - 1 - a["narrow"]
     mode = ROUND[a["rounding_mode"].decode()]
-    flat = [max(low, min(high, mode(round(g) / ratio))) for g in grid.ravel()]
+    ratios = np.broadcast_to(ratio, grid.shape).ravel()
+    flat = [max(low, min(high, mode(round(g) / r))) for g, r in zip(grid.ravel(), ratios, strict=True)]
     integers = np.array([*flat, None], dtype=object)[:-1].reshape(grid.shape)
     return Exact.of((integers - zero.fractions() / ratio) * output_scale.fractions())
 
