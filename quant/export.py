@@ -42,12 +42,21 @@ def to_onnx(twin: Network, metadata: Mapping[str, str]) -> onnx.ModelProto:
             output_names=[OUTPUT],
             dynamo=False,
         )
+    _scalars_as_vectors(model)
     shapes = _shapes(model)
     del model.graph.value_info[:]
     model.graph.value_info.extend(shapes)
     model.ir_version = IR_VERSION
     onnx.helper.set_model_props(model, dict(metadata))
     return model
+
+
+def _scalars_as_vectors(model: onnx.ModelProto) -> None:
+    """Scale and zero point of every `Quant` that are one number get the shape (1,): FINN takes no scalar there."""
+    names = {name for node in model.graph.node if node.op_type == "Quant" for name in node.input[1:3]}
+    for tensor in model.graph.initializer:
+        if tensor.name in names and not tensor.dims:
+            tensor.dims.append(1)
 
 
 def _shapes(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:

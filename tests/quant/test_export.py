@@ -60,3 +60,13 @@ def test_the_same_twin_gives_the_same_bytes(tmp_path: Path, capfd: pytest.Captur
     assert [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim] == [1, 3, 33, 33]
     output = capfd.readouterr()
     assert output.out == output.err == ""
+
+
+def test_one_number_is_a_vector_of_one_in_the_file(tmp_path: Path) -> None:
+    _, twin = tiny_twin()
+    export(twin, tmp_path / "model.onnx")
+    model = onnx.load(tmp_path / "model.onnx")
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    quants = [node for node in model.graph.node if node.op_type == "Quant"]
+    assert {shapes[node.input[2]] for node in quants} == {(1,)}
+    assert () not in {shapes[node.input[1]] for node in quants}
