@@ -61,9 +61,7 @@ def check_nodes(name: str, nodes: Sequence[Node]) -> None:
         try:
             _check_node(node, [nodes[i] for i in node.inputs])
         except FirelineError as error:
-            raise (
-                error if error.node else FirelineError(error.message, node=node.name, hint=error.hint)
-            ) from None
+            raise error.at(node.name) from None
     read = {i for node in nodes for i in node.inputs}
     unread = [node.name for i, node in enumerate(nodes[:-1]) if i not in read]
     if unread:

@@ -4,6 +4,8 @@ Every part of Fireline raises `FirelineError` (or a subclass) for bad input and 
 escape, because any other exception is a bug. The command line prints the message and exits with `exit_code`.
 """
 
+from __future__ import annotations
+
 
 class FirelineError(Exception):
     """Something the user can mend.
@@ -21,6 +23,10 @@ class FirelineError(Exception):
         self.node = node
         self.hint = hint
         super().__init__(str(self))
+
+    def at(self, node: str) -> FirelineError:
+        """The same of `node`, unless this says already where it is wrong."""
+        return self if self.node else type(self)(self.message, node=node, hint=self.hint)
 
     def __str__(self) -> str:
         where = f"{self.node}: " if self.node else ""

@@ -23,13 +23,14 @@ from fireline.graph import Graph, Node
 LISTED = 32  # nodes that a refusal names
 SUPPORTED_HINT = "see docs/qonnx.md for what Fireline lowers"
 _LARGEST = "end the network before it: the largest logit stays the largest"
-# What to do about operations that are often met, where there is more to say.
+# What to do about operations, and domains of them, that are often met, where there is more to say.
 HINTS = {
     "ArgMax": _LARGEST,
     "DynamicQuantizeLinear": "quantize statically, with calibration",
     "LogSoftmax": _LARGEST,
     "Softmax": _LARGEST,
     "TopK": _LARGEST,
+    "com.microsoft.nchwc": "made for one processor: save it at onnxruntime's optimization level EXTENDED or below",
 }
 
 
@@ -63,9 +64,7 @@ def lower_proved(path: str | PathLike[str], name: str | None = None) -> Lowered:
         try:
             _lower_node(state, node)
         except FirelineError as error:
-            raise (
-                error if error.node else FirelineError(error.message, node=node.label, hint=error.hint)
-            ) from None
+            raise error.at(node.label) from None
     graph = Graph(identifier(name or onnx.name), _finish(state, onnx))
     kept = {node.name for node in graph.nodes}
     return Lowered(graph, {node: proof for node, proof in state.proofs.items() if node in kept})
@@ -108,7 +107,7 @@ def _refuse_unsupported(onnx: OnnxGraph) -> None:
             known.update(node.outputs)
         if node.domain not in DOMAINS:
             unknown.append(f"{node.label} of {node.domain}")
-            hints.add(SUPPORTED_HINT)
+            hints.add(HINTS.get(node.domain, SUPPORTED_HINT))
         elif node.op not in OPERATIONS and node.op != "Constant" and not (constant and foldable(node)):
             unknown.append(node.label)
             hints.add(HINTS.get(node.op, SUPPORTED_HINT))

@@ -139,6 +139,8 @@ def read(path: Path) -> OnnxGraph:
         for value in (*graph.input, *graph.output):
             _text(value.name)
         properties = {_text(item.key): _text(item.value) for item in model.metadata_props}
+    except FirelineError as error:
+        raise error.at(where) from None
     except (DecodeError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise FirelineError(f"not an ONNX model: {error}", node=where) from None
     if len(graph.input) != 1 or len(graph.output) != 1:

@@ -463,6 +463,10 @@ BAD: dict[str, tuple[Callable[[QonnxBuilder, str], str], str]] = {
         lambda b, x: b.node("Quant", [x], domain="elsewhere"),
         r"unsupported: Quant Quant_t\d+ of elsewhere",
     ),
+    "operations of one processor": (
+        lambda b, x: b.node("ReorderInput", [x], domain="com.microsoft.nchwc"),
+        r"of com.microsoft.nchwc \(made for one processor: save it at .* EXTENDED or below\)",
+    ),
     "a negative slope": (
         lambda b, x: b.quant(b.node("LeakyRelu", [x], alpha=-1.0), 0.5),
         r"LeakyRelu LeakyRelu_t\d+: a slope of -1.0",
@@ -507,6 +511,15 @@ def test_files_that_are_not_onnx_are_refused(tmp_path: Path) -> None:
             lower(path)
     with pytest.raises(FirelineError, match="cannot be read"):
         lower(tmp_path / "missing.onnx")
+
+
+def test_a_tensor_in_another_file_is_refused_by_the_file_that_names_it(tmp_path: Path) -> None:
+    path = fire_model(tmp_path)
+    model = onnx.load(str(path))
+    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(FirelineError, match=r"network\.onnx: tensor '.*' is in another file \(save the model"):
+        lower(path)
 
 
 def test_a_dynamic_shape_is_refused(tmp_path: Path) -> None:
