@@ -8,7 +8,7 @@ operation its steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import gcd, prod
+from math import prod
 from typing import assert_never
 
 from fireline.codegen.design import stages
@@ -29,7 +29,7 @@ from fireline.codegen.design.operations import (
 )
 from fireline.codegen.design.stages import Resize, Stage, Stream, design
 from fireline.codegen.geometry.fires import Fire, is_pointwise
-from fireline.codegen.plan.cost.memory import WIDEST_WORD
+from fireline.codegen.plan.cost.memory import common_lanes
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Plan
 from fireline.fixed import IntType
 from fireline.graph import (
@@ -170,17 +170,15 @@ class _Builder:
 
     def _resize(self, name: str, values: int, source: int, output: int) -> None:
         before, after = self.fifos[source].lanes, self.fifos[output].lanes
-        wide = before // gcd(before, after) * after
-        if wide == after:
+        if after % before == 0:
             widen = Widen(values // before, after // before)
             self._add(f"{name}.resize", None, widen, [source], [output])
-        elif wide == before:
+        elif before % after == 0:
             narrow = Narrow(values // before, before // after)
             self._add(f"{name}.resize", None, narrow, [source], [output])
         else:  # both one after the other: the wide token first, unless it were too wide
             type = self.fifos[source].type
-            if wide * type.bits > WIDEST_WORD:
-                wide = gcd(before, after)
+            wide = common_lanes(before, after, type.bits)
             between = self._fifo(Fifo(f"{name}.common", type, wide))
             first, second = ("widen", "narrow") if wide > before else ("narrow", "widen")
             self._resize(f"{name}.{first}", values, source, between)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from fireline.graph import Concat, Conv2d, Graph, Node
 
+# Pairs of a node and one of its readers.
+Edges = frozenset[tuple[int, int]]
+
 
 @dataclass(frozen=True)
 class Fire:
@@ -36,6 +39,16 @@ def find_fires(graph: Graph) -> tuple[Fire, ...]:
     """Every Fire module; no node is in two of them."""
     found = (_fire_at(graph, index) for index, node in enumerate(graph.nodes) if isinstance(node, Concat))
     return tuple(fire for fire in found if fire)
+
+
+def inner_edges(graph: Graph) -> Edges:
+    """Where a node and its reader are both in one Fire module."""
+    return frozenset(
+        pair
+        for fire in find_fires(graph)
+        for expand in (fire.expand1x1, fire.expand3x3)
+        for pair in ((fire.squeeze, expand), (expand, fire.concat))
+    )
 
 
 def _fire_at(graph: Graph, concat: int) -> Fire | None:

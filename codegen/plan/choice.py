@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
+
+from fireline.codegen.plan.cost.node import total
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.foldings import Plan
-from fireline.codegen.plan.options import DEFAULT, Freedom, limits, node_options
+from fireline.codegen.plan.options import DEFAULT, Freedom, budget, limits, node_options
 from fireline.codegen.plan.program import choose, shortest_interval
 from fireline.codegen.plan.refusal import refusal
 from fireline.codegen.plan.skew import stream_depths
@@ -34,9 +37,15 @@ def plan_for(
         if value is not None and not 0 < value < inf:
             raise FirelineError(f"{name} is {value:g}, a number above zero expected")
     choices, room = node_options(graph, part, freedom), limits(part)
-    interval = shortest_interval(choices, room) if target_fps is None else int(clock * 1e6 / target_fps)
-    chosen = None if interval is None else choose(choices, interval, room, cheapest=True)
-    if chosen is None:
-        raise refusal(graph, part, clock, target_fps, freedom)
-    foldings = tuple(option.folding for option in chosen)
-    return Plan(graph, part, clock, foldings, stream_depths(graph, foldings))
+    while True:
+        interval = shortest_interval(choices, room) if target_fps is None else int(clock * 1e6 / target_fps)
+        chosen = None if interval is None else choose(choices, interval, room, cheapest=True)
+        if chosen is None:
+            raise refusal(graph, part, clock, target_fps, freedom, room)
+        foldings = tuple(option.folding for option in chosen)
+        plan = Plan(graph, part, clock, foldings, stream_depths(graph, foldings))
+        over = np.array(total(plan).counts()) - budget(part).counts()
+        if (over <= 0).all():
+            return plan
+        # What two nodes need together is not among the options of either: leave room for it.
+        room = room - np.maximum(over, 0)

@@ -16,7 +16,7 @@ from fireline.codegen.plan.cost.conv2d import chosen_parts, weight_rom
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.memory import RAMB18_SHAPES, URAM_SHAPE, WIDEST_WORD, Resources
 from fireline.codegen.plan.cost.node import core_parts, narrow_side, wide_side
-from fireline.codegen.plan.cost.parts import stream_part
+from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, stream_part
 from fireline.codegen.plan.cycles import lanes, node_cycles
 from fireline.codegen.plan.devices import Device
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Storage
@@ -180,8 +180,9 @@ def _options(graph: Graph, slack: Slack, index: int, part: Device, freedom: Free
 def _common(graph: Graph, slack: Slack, index: int, folding: Folding, fabric: Fabric) -> Resources:
     """A node with its streams and its halves of the width adapters, but for what a convolution chooses.
 
-    An adapter is counted at both sides even where the widths turn out equal, so that nodes are independent; a plan
-    therefore never needs more than its options say.
+    An adapter is counted at both sides even where the widths turn out equal, and its stream as the dearer of what it
+    can be, so that nodes are independent. A plan therefore needs no more than its options say, but for the streams
+    inside adapters neither of whose widths divides the other.
     """
     node = graph.nodes[index]
     own = core_parts(graph, index, folding, fabric, chosen=False)
@@ -192,6 +193,9 @@ def _common(graph: Graph, slack: Slack, index: int, folding: Folding, fabric: Fa
         pieces.append(stream_part(depth, folding.simd * bits, fabric).resources)
         pieces.append(wide_side(folding.simd, bits))
     bits = node.output.type.bits
-    behind = stream_part(DEFAULT_DEPTH, folding.pe * bits, fabric).resources
-    behind += narrow_side(folding.pe, bits, fabric)
-    return Resources.sum([*pieces, *[behind] * len(graph.users(index))])
+    short, long = (stream_part(d, folding.pe * bits, fabric).resources for d in (DEFAULT_DEPTH, INSIDE_DEPTH))
+    users = len(graph.users(index))
+    if not users:  # the results
+        return Resources.sum([*pieces, long])
+    behind = Resources(*map(max, short.counts(), long.counts())) + narrow_side(folding.pe, bits, fabric)
+    return Resources.sum([*pieces, *[behind] * users])

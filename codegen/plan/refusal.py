@@ -10,7 +10,15 @@ from fireline.codegen.plan.cost.fabric import fabric_of
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.devices import Device, devices
 from fireline.codegen.plan.foldings import Storage
-from fireline.codegen.plan.options import Freedom, Option, limits, may_hold, node_options, weight_memories
+from fireline.codegen.plan.options import (
+    Counts,
+    Freedom,
+    Option,
+    limits,
+    may_hold,
+    node_options,
+    weight_memories,
+)
 from fireline.codegen.plan.program import fits, least_overrun, shortest_interval
 from fireline.errors import DoesNotFitError
 from fireline.fixed import IntType, frozen_array
@@ -27,10 +35,10 @@ UNITS = {
 
 
 def refusal(
-    graph: Graph, part: Device, clock_mhz: float, target_fps: float | None, freedom: Freedom
+    graph: Graph, part: Device, clock_mhz: float, target_fps: float | None, freedom: Freedom, room: Counts
 ) -> DoesNotFitError:
-    """The error for a network that does not fit `part`, or not at `target_fps` frames a second."""
-    choices, room = node_options(graph, part, freedom), limits(part)
+    """The error for a network that does not fit in `room` on `part`, or not at `target_fps` frames a second."""
+    choices = node_options(graph, part, freedom)
     slowest = max(options[-1].cycles for options in choices)
     fastest = max(options[0].cycles for options in choices)
     best = shortest_interval(choices, room)

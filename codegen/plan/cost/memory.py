@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import gcd, lcm
 
 # Depth and width of one RAMB18 (UG473, UG573) and of one EBR (FPGA-DS-02012); 512 x 36 is simple dual port, which a ROM
 # and a FIFO are.
@@ -58,6 +59,12 @@ class Resources:
 def ceil_div(a: int, b: int) -> int:
     """`a / b` rounded up."""
     return -(-a // b)
+
+
+def common_lanes(first: int, second: int, bits: int) -> int:
+    """Lanes of the stream inside a width adapter neither of whose widths divides the other: values of `bits` bits."""
+    lanes = lcm(first, second)
+    return lanes if lanes * bits <= WIDEST_WORD else gcd(first, second)
 
 
 @cache

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
+from fireline.codegen.geometry.fires import inner_edges
 from fireline.codegen.plan.cost.conv2d import chosen_parts, common_parts
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
-from fireline.codegen.plan.cost.memory import Resources
+from fireline.codegen.plan.cost.memory import Resources, common_lanes
 from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, Part, stream_part, table_part
 from fireline.codegen.plan.cost.pools import average_parts, maxpool_parts
 from fireline.codegen.plan.cost.rule import rule_parts
-from fireline.codegen.plan.foldings import Folding, Plan
+from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
 from fireline.graph import (
     Add,
     Concat,
@@ -45,14 +46,21 @@ def parts(plan: Plan, index: int) -> list[Part]:
     """The pieces that node `index` is made of, the streams and width adapters in front of it included."""
     graph, node, folding = plan.graph, plan.graph.nodes[index], plan.foldings[index]
     fabric = fabric_of(plan.device)
-    result = core_parts(graph, index, folding, fabric)
+    result, inner = core_parts(graph, index, folding, fabric), inner_edges(graph)
     for position, source in enumerate(node.inputs):
-        bits = graph.nodes[source].output.type.bits
+        bits, pe = graph.nodes[source].output.type.bits, plan.foldings[source].pe
         result.append(stream_part(plan.depth(index, position), folding.simd * bits, fabric))
-        if plan.foldings[source].pe != folding.simd:
-            wide = plan.foldings[source].pe
-            result.append(stream_part(plan.adapter_depth(index, position), wide * bits, fabric))
-            result.append(Part("adapter", narrow_side(wide, bits, fabric) + wide_side(folding.simd, bits)))
+        inside = (source, index) in inner
+        if pe != folding.simd or inside:  # inside a Fire module also between equal widths
+            before = DEFAULT_DEPTH if inside else plan.adapter_depth(index, position)
+            if inside or pe < folding.simd:  # the plan chooses the depth where tokens get narrower
+                before += INSIDE_DEPTH - DEFAULT_DEPTH
+            result.append(stream_part(before, pe * bits, fabric))
+            result.append(Part("adapter", narrow_side(pe, bits, fabric) + wide_side(folding.simd, bits)))
+        if pe % folding.simd and folding.simd % pe:  # between the two adapters
+            result.append(stream_part(INSIDE_DEPTH, common_lanes(pe, folding.simd, bits) * bits, fabric))
+    if index == len(graph.nodes) - 1:  # the results
+        result.append(stream_part(INSIDE_DEPTH, folding.pe * node.output.type.bits, fabric))
     return result
 
 

@@ -20,10 +20,12 @@ from fireline.codegen.plan.cycles import cycles, lanes, node_cycles
 from fireline.codegen.plan.devices import device, devices
 from fireline.codegen.plan.foldings import Folding, Plan, Target
 from fireline.codegen.plan.options import Freedom, budget, foldings, node_options
+from fireline.codegen.plan.skew import stream_depths
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, node_macs
 from tests.codegen.networks import squeezenet1_1
+from tests.firmware.harness import drawn
 from tests.graphs import Builder, fire_network
 
 UINT8, INT8, UINT4, INT4 = IntType(8, False), IntType(8, True), IntType(4, False), IntType(4, True)
@@ -201,3 +203,18 @@ def test_streams_inside_a_node_or_a_fire_are_no_deeper_than_counted(target: Targ
     depths = {fifo.depth for fifo in kernels(plan).fifos if inside.fullmatch(fifo.name)}
     assert len(depths) > 1
     assert max(depths) <= INSIDE_DEPTH
+
+
+@pytest.mark.parametrize("target", ["hls", "rtl"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_streams_cost_what_is_said_of_them(target: Target, seed: int) -> None:
+    graph = fire_network()
+    beat = next(foldings(graph, graph.nodes[0], device("xczu7ev")))
+    chosen = (beat, *(drawn(seed)(graph, node) for node in graph.nodes[1:]))
+    plan = Plan(graph, device("xczu7ev"), 300, chosen, stream_depths(graph, chosen), target=target)
+    said = [(XILINX.fifo(fifo.depth, fifo.bits), fifo.bits) for fifo in kernels(plan).fifos]
+    counted = [p for i in range(len(graph.nodes)) for p in parts(plan, i) if p.name == "fifo"]
+    assert sorted(width for _, width in said) == sorted(part.width for part in counted)
+    # Two tokens that are counted as some more are six LUTs too many.
+    lut = sum(cost.lut for cost, _ in said)
+    assert lut <= sum(part.resources.lut for part in counted) <= lut + 6 * len(said)
