@@ -5,6 +5,12 @@ import onnx
 import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.base import Transformation
+from qonnx.transformation.extract_conv_bias import ExtractBiasFromConv
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
+from qonnx.transformation.qonnx_to_qcdq import QuantToQCDQ
+from qonnx.util.cleanup import cleanup_model
 
 from fireline.quant.export import INPUT, OUTPUT, export
 from fireline.quant.twin import activations
@@ -70,3 +76,19 @@ def test_one_number_is_a_vector_of_one_in_the_file(tmp_path: Path) -> None:
     quants = [node for node in model.graph.node if node.op_type == "Quant"]
     assert {shapes[node.input[2]] for node in quants} == {(1,)}
     assert () not in {shapes[node.input[1]] for node in quants}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transformation", [QuantToQCDQ, ExtractBiasFromConv, LowerConvsToMatMul])
+def test_what_qonnx_makes_of_the_file_computes_the_same(
+    transformation: type[Transformation], tmp_path: Path
+) -> None:
+    _, twin = tiny_twin("w4a4")
+    export(twin, tmp_path / "model.onnx")
+    model = cleanup_model(ModelWrapper(str(tmp_path / "model.onnx")))
+    made = model.transform(transformation()).transform(InferShapes())
+    image = noise(1).read().astype(np.float32)
+    before, after = (
+        execute_onnx(one, {one.graph.input[0].name: image})[one.graph.output[0].name] for one in (model, made)
+    )
+    assert np.array_equal(before, after)

@@ -518,7 +518,9 @@ def test_a_tensor_in_another_file_is_refused_by_the_file_that_names_it(tmp_path:
     model = onnx.load(str(path))
     model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(FirelineError, match=r"network\.onnx: tensor '.*' is in another file \(save the model"):
+    with pytest.raises(
+        FirelineError, match=r"network\.onnx: tensor '.*' is in another file \(save the model"
+    ):
         lower(path)
 
 
