@@ -48,6 +48,7 @@ OPERATIONS: dict[str, Operation] = {
     "Flatten": Operation(layouts.flatten, attributes=("axis",)),
     "Gemm": Operation(convolutions.gemm, 2, attributes=("alpha", "beta", "transA", "transB")),
     "GlobalAveragePool": Operation(pools.global_average),
+    "GlobalMaxPool": Operation(pools.global_maxpool),
     "HardSigmoid": Operation(elementwise.hard_sigmoid, attributes=(*OLD, "alpha", "beta")),
     "Identity": Operation(layouts.same),
     "IntQuant": Operation(quantizers.quant, 4, attributes=QUANT),

@@ -16,30 +16,40 @@ from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Layout, Padded, Pieces, QuantizedConstant
-from fireline.codegen.lower.windows import dilation, extent, kernel_shape, window
+from fireline.codegen.lower.windows import Window, dilation, extent, kernel_shape, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
-from fireline.graph import GlobalAvgPool2d, MaxPool2d, Padding, Shape, Tensor
+from fireline.graph import GlobalAvgPool2d, MaxPool2d, Shape, Tensor
 
 
 def maxpool(state: State, node: OnnxNode) -> None:
     """ONNX `MaxPool`: of an increasing function of integers the largest integer has the largest value."""
     if len(node.outputs) > 1 and node.outputs[1]:
         raise FirelineError("the indices of a max pool are not supported")
+
+    def place(shape: Shape) -> Window:
+        return window(node, shape, kernel_shape(node))
+
     if isinstance(state.value(node.inputs[0]), Padded):
         x, shape, frame = unframed(state, node.inputs[0], -inf)
-        state.values[node.outputs[0]] = _maxpool(state, node, x, False, shape, frame)
+        state.values[node.outputs[0]] = _maxpool(state, node, x, False, framed(place(shape), frame))
         return
-    _each_part(state, node, lambda x, part: _maxpool(state, node, x, part, x.shape, (0, 0, 0, 0)))
+    _each_part(state, node, lambda x, part: _maxpool(state, node, x, part, place(x.shape)))
 
 
-def _maxpool(
-    state: State, node: OnnxNode, x: Activation, part: bool, shape: Shape, frame: Padding
-) -> Activation:
+def global_maxpool(state: State, node: OnnxNode) -> None:
+    """ONNX `GlobalMaxPool`: a max pool whose window is the map."""
+    _each_part(
+        state,
+        node,
+        lambda x, part: _maxpool(state, node, x, part, Window(x.shape[1:], (1, 1), (0,) * 4, (1, 1))),
+    )
+
+
+def _maxpool(state: State, node: OnnxNode, x: Activation, part: bool, place: Window) -> Activation:
     expect_layout(x, "hwc" if node.domain == CHANNELS_LAST else "chw")
     if min(x.scale) < 0:
         x = negated(state, x)
-    place = framed(window(node, shape, kernel_shape(node)), frame)
     output = replace(state.tensor(x), shape=(x.shape[0], *place.outputs))
     name = state.name(node.outputs[0], "maxpool")
     # The file's tensor has what is pending behind the integers, a function, a bias, and the other parts.

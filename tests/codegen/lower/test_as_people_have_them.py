@@ -284,7 +284,7 @@ def test_a_second_quantizer_leaves_a_node_where_it_changes_integers(
     assert_equal_to_onnxruntime(path)
 
 
-@pytest.mark.parametrize("pool", ["global", "windows", "reduced", "maximum"])
+@pytest.mark.parametrize("pool", ["global", "windows", "reduced", "maximum", "global maximum"])
 def test_parts_of_unlike_scales_are_pooled_each_for_itself(tmp_path: Path, pool: str) -> None:
     b = QonnxBuilder((3, 8, 8))
     x = b.pixels()
@@ -296,6 +296,8 @@ def test_parts_of_unlike_scales_are_pooled_each_for_itself(tmp_path: Path, pool:
             x = b.node("AveragePool", [x], kernel_shape=[2, 2], strides=[2, 2])
         case "maximum":
             x = b.maxpool(x)
+        case "global maximum":
+            x = b.node("GlobalMaxPool", [x])
         case _:
             x = b.node("ReduceMean", [x, b.constant([2, 3], dtype=np.int64)], keepdims=0)
     assert_equal_to_executor(b.save(b.quant(x, 0.25, signed=True), tmp_path))

@@ -265,6 +265,7 @@ GOOD |= {
     "average pool that counts its padding": lambda b, x: average(
         b, x, pads=[1, 1, 1, 1], count_include_pad=1
     ),
+    "global max pool": lambda b, x: b.conv(b.node("GlobalMaxPool", [relu4(b, b.conv(x, 2, 3))]), 3, 2),
     "average of an even map": lambda b, x: b.quant(
         b.node("GlobalAveragePool", [b.quant(b.conv(x, 2, 3), 0.5, 4)]), 0.25, 5
     ),
