@@ -26,6 +26,7 @@ import onnx
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
 from fireline.graph import Graph
+from tests.differential.onnxruntime_files import qdq, qoperator
 from tests.random_networks import random_model
 
 LONGEST = 4000  # message that is a line still
@@ -301,6 +302,7 @@ def fuzz(seed: int, count: int, report: Callable[[str], None] = print) -> Counte
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models = [onnx.load(str(random_model(folder, i, i % 2 == 0))) for i in range(12)]
+        models += [onnx.load(str(draw(i, folder).path)) for draw in (qdq, qoperator) for i in range(6)]
         contents = [model.SerializeToString() for model in models]
         graphs = []
         for i in range(12):

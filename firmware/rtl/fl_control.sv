@@ -12,7 +12,9 @@
 //   0x24  cycles in which it was `stalled` since then
 //
 // `run` lets beats in; an image has BEATS of them. One access at a time each way. FLIGHT bits hold the images under way.
-// Registers follow `beat` and `done`, which come from far, one cycle late; `run` alone is low in the cycle after the last beat.
+//
+// What comes from far is taken into registers first: `beat`, `done` and an access count one cycle late, and a read is answered
+// in the second cycle. `run` alone is low in the cycle after the last beat.
 module fl_control #(
     parameter int VERSION = 2,
     parameter int BEATS = 1,
@@ -60,24 +62,25 @@ module fl_control #(
   logic [63:0] cycles;
   logic [STAGE_BITS-1:0] stage;
 
-  // Accesses: address and data of a write are taken together, and so is a read, when no answer is waiting.
-  wire write = s_axi_awvalid & s_axi_wvalid & ~s_axi_bvalid;
-  wire read = s_axi_arvalid & ~s_axi_rvalid;
-  wire [WORD-1:0] read_word = s_axi_araddr[ADDRESS_BITS-1:2];
-  wire [WORD-1:0] write_word = s_axi_awaddr[ADDRESS_BITS-1:2];
-  wire is_control_write = write & (write_word == '0) & s_axi_wstrb[0];
+  // Accesses: address and data of a write are taken together, and so is a read, when no answer is waiting. They work in the
+  // next cycle.
+  logic write, read;
+  logic [WORD-1:0] write_word, read_word;
+  logic [31:0] written;
+  logic strobe;  // of the low byte, whose registers are narrow
+  wire is_control_write = write & (write_word == '0) & strobe;
   wire is_stage_write = write & (write_word == WORD'(8));
   wire is_control_read = read & (read_word == '0);
-  assign s_axi_awready = write;
-  assign s_axi_wready  = write;
-  assign s_axi_arready = ~s_axi_rvalid;
+  assign s_axi_awready = s_axi_awvalid & s_axi_wvalid & ~s_axi_bvalid;
+  assign s_axi_wready  = s_axi_awready;
+  assign s_axi_arready = ~read & ~s_axi_rvalid;
   assign s_axi_bresp   = 2'b00;
   assign s_axi_rresp   = 2'b00;
 
   wire [BEAT_BITS-1:0] next_beat = is_last ? '0 : beats + 1'b1;
   wire image_in = beat & (BEATS == 1 || (was_beat ? is_before_last : is_last));
   wire is_idle = ~run & (under_way == '0) & (beats == '0) & ~was_beat & ~was_image_in;
-  wire [1:0] toggled = write & (write_word == WORD'(3)) & s_axi_wstrb[0] ? s_axi_wdata[1:0] : '0;
+  wire [1:0] toggled = write & (write_word == WORD'(3)) & strobe ? written[1:0] : '0;
   assign irq = is_enabled & (|raised);
 
   logic [31:0] value;
@@ -98,9 +101,15 @@ module fl_control #(
   end
 
   always_ff @(posedge clk) begin
+    write_word <= s_axi_awaddr[ADDRESS_BITS-1:2];
+    written    <= s_axi_wdata;
+    strobe     <= s_axi_wstrb[0];
+    read_word  <= s_axi_araddr[ADDRESS_BITS-1:2];
     if (read) s_axi_rdata <= value;
     if (read & (read_word == WORD'(6))) cycles_high <= cycles[63:32];
     if (rst) begin
+      write        <= 1'b0;
+      read         <= 1'b0;
       s_axi_bvalid <= 1'b0;
       s_axi_rvalid <= 1'b0;
       run          <= 1'b0;
@@ -123,14 +132,16 @@ module fl_control #(
       stalls       <= '0;
       stage        <= '0;
     end else begin
-      s_axi_bvalid <= write | (s_axi_bvalid & ~s_axi_bready);
+      write        <= s_axi_awready;
+      read         <= s_axi_arvalid & s_axi_arready;
+      s_axi_bvalid <= s_axi_awready | (s_axi_bvalid & ~s_axi_bready);
       s_axi_rvalid <= read | (s_axi_rvalid & ~s_axi_rready);
-      if (is_control_write) is_auto <= s_axi_wdata[7];
-      run      <= (run & ~(image_in & ~is_auto)) | (is_control_write & (s_axi_wdata[0] | s_axi_wdata[7]));
+      if (is_control_write) is_auto <= written[7];
+      run      <= (run & ~(image_in & ~is_auto)) | (is_control_write & (written[0] | written[7]));
       is_done  <= was_done | (is_done & ~is_control_read);
       is_ready <= was_image_in | (is_ready & ~is_control_read);
-      if (write & (write_word == WORD'(1)) & s_axi_wstrb[0]) is_enabled <= s_axi_wdata[0];
-      if (write & (write_word == WORD'(2)) & s_axi_wstrb[0]) causes <= s_axi_wdata[1:0];
+      if (write & (write_word == WORD'(1)) & strobe) is_enabled <= written[0];
+      if (write & (write_word == WORD'(2)) & strobe) causes <= written[1:0];
       raised <= (raised ^ toggled) | (causes & {was_image_in, was_done});
       was_beat     <= beat;
       was_image_in <= image_in;
@@ -145,7 +156,7 @@ module fl_control #(
       cycles     <= cycles + 1;
       is_stalled <= stalled[stage];
       if (is_stage_write) begin
-        stage      <= s_axi_wdata[STAGE_BITS-1:0];
+        stage      <= written[STAGE_BITS-1:0];
         stalls     <= '0;
         is_stalled <= 1'b0;
       end else begin
