@@ -222,7 +222,7 @@ def _stages(plan: Plan, timing: Timing, ends: Mapping[str, tuple[int, ...]]) -> 
             if index is None:
                 continue
             name = plan.graph.nodes[index].name
-            planned = tuple(timing.ends[place].tolist())
+            planned = tuple(timing.written[place].tolist())
             stages.append(Stage(name, ends[name][0], _interval(ends[name]), planned[0], _interval(planned)))
     return tuple(stages)
 

@@ -142,8 +142,9 @@ MUTATIONS = (
     # When everything happens: the simulated cycles, the closed form, and the depths of streams.
     timing("sim/dataflow/loop.cpp", "taken < depth ?", "taken <= depth ?"),
     timing("sim/dataflow/loop.cpp", "tokens > 0 ?", "tokens > 1 ?"),
-    timing("sim/dataflow/loop.cpp", "= now + 1;", "= now;"),
-    timing("sim/dataflow/loop.cpp", "frame] = now;", "frame] = now + 1;"),
+    timing("sim/dataflow/loop.cpp", " ends[image] = now + 1;", " ends[image] = now;"),
+    timing("sim/dataflow/loop.cpp", "begins[image] = now;", "begins[image] = now + 1;"),
+    timing("sim/dataflow/loop.cpp", "if (step >> kPorts) written", "if (step) written"),
     timing("sim/dataflow/loop.cpp", "if (++stream.taken > stream.peak)", "if (stream.taken++ > stream.peak)"),
     timing("sim/dataflow/loop.cpp", "slot + stream.delay", "slot + stream.delay / 2"),
     timing("sim/dataflow/steps.py", "+= process.latency", "+= 0"),

@@ -37,13 +37,16 @@ struct Fifo {
 }  // namespace
 
 // Runs `frames` images. `steps[p]` holds `lengths[p]` steps of process p, `ports` 2 * kPorts FIFOs of each process, -1 for
-// none, `delays` the cycles that a token is on its way into each FIFO. Fills `begins` and `ends` (processes, frames) with the cycles of each image's first step and behind its last, `peaks`
-// (fifos) with the most places taken, and, where `times` is given, `times[p]` (frames * lengths[p]) with the cycle of every step. Returns whether the
-// images were finished; if not, `peaks` tells which FIFOs are full in the end: 1 if so, else 0.
+// none, `delays` the cycles that a token is on its way into each FIFO. Fills `begins` and `ends` (processes, frames) with
+// the cycles of each image's first step and behind its last, `written` with those behind the last step that writes, or
+// the last of all where none does, `peaks` (fifos) with the most places taken, and, where `times` is given, `times[p]`
+// (frames * lengths[p]) with the cycle of every step. Returns whether the images were finished; if not, `peaks` tells
+// which FIFOs are full in the end: 1 if so, else 0.
 extern "C" bool fireline_dataflow(std::int32_t processes, std::int32_t fifos, std::int64_t frames,
                                   const std::uint8_t* const* steps, const std::int64_t* lengths,
                                   const std::int32_t* ports, const std::int64_t* depths, const std::int64_t* delays,
-                                  std::int64_t* begins, std::int64_t* ends, std::int64_t* peaks, std::int32_t* const* times) {
+                                  std::int64_t* begins, std::int64_t* ends, std::int64_t* written, std::int64_t* peaks,
+                                  std::int32_t* const* times) {
     std::vector<Process> all(processes);
     std::vector<Fifo> streams(fifos);
     std::int64_t longest = 0;
@@ -114,9 +117,16 @@ extern "C" bool fireline_dataflow(std::int32_t processes, std::int32_t fifos, st
                 if (step >> port & 1) streams[process->fifos[port]].show();
             const std::int64_t index = process - all.data();
             if (times) times[index][process->frame * process->length + process->place] = static_cast<std::int32_t>(now);
-            if (process->place == 0) begins[index * frames + process->frame] = now;
+            const std::int64_t image = index * frames + process->frame;
+            if (process->place == 0) {
+                begins[image] = now;
+                written[image] = -1;
+            }
+            if (step >> kPorts) written[image] = now + 1;
             if (++process->place < process->length) continue;
-            ends[index * frames + process->frame++] = now + 1;
+            ends[image] = now + 1;
+            if (written[image] < 0) written[image] = now + 1;
+            ++process->frame;
             process->place = 0;
             --unfinished;
         }

@@ -41,12 +41,15 @@ class Timing:
     """What a simulation saw. Times are in cycles from the first pixel's.
 
     `begins` and `ends` (processes, images) hold when each process begins each image and when it has finished it, its
-    pipeline included; `occupancy[f]` the most tokens that FIFO f had room taken by, those still on their way to it too.
+    pipeline included; `written` when its last token of the image is there, which is earlier where the process still
+    reads what no result needs; a process that writes nothing has written when it ends. `occupancy[f]` is the most
+    tokens that FIFO f had room taken by, those still on their way to it too.
     """
 
     network: Network
     begins: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
+    written: npt.NDArray[np.int64]
     occupancy: tuple[int, ...]
 
     @property
@@ -108,7 +111,7 @@ def _run(design: Network, frames: int, times: tuple[Cycles, ...] | None) -> Timi
     lengths = np.array([len(process.steps) for process in processes], np.int64)
     delays = np.array(design.delays, np.int64)
     depths = np.array([fifo.depth for fifo in fifos], np.int64)
-    begins, ends = np.empty((2, len(processes), frames), np.int64)
+    begins, ends, written = np.empty((3, len(processes), frames), np.int64)
     peaks = np.empty(len(fifos), np.int64)
     finished = dataflow()(
         ctypes.c_int32(len(processes)),
@@ -117,15 +120,16 @@ def _run(design: Network, frames: int, times: tuple[Cycles, ...] | None) -> Timi
         _pointers([process.steps for process in processes]),
         *(
             ctypes.c_void_p(array.ctypes.data)
-            for array in (lengths, ports, depths, delays, begins, ends, peaks)
+            for array in (lengths, ports, depths, delays, begins, ends, written, peaks)
         ),
         None if times is None else _pointers(times),
     )
     if not finished:
         names = [fifo.name for fifo, is_full in zip(fifos, peaks, strict=True) if is_full]
         raise DeadlockError(f"full streams {', '.join(names)}", hint="make them deeper")
-    ends += np.array([[process.latency] for process in processes])
-    return Timing(design, begins, ends, tuple(peaks.tolist()))
+    for behind in (ends, written):
+        behind += np.array([[process.latency] for process in processes])
+    return Timing(design, begins, ends, written, tuple(peaks.tolist()))
 
 
 def _pointers(arrays: Sequence[npt.NDArray[np.generic]]) -> ctypes.Array[ctypes.c_void_p]:

@@ -103,6 +103,10 @@ def test_every_step_runs_when_the_plain_simulator_says(graph: Graph, target: Tar
     assert np.array_equal(traced.timing.begins, [times[:, 0] for times in frames])
     behind = [1 + process.latency for process in design.processes]
     assert np.array_equal(traced.timing.ends, [t[:, -1] + b for t, b in zip(frames, behind, strict=True)])
+    last = [max((i for i, s in enumerate(p.steps) if s >= WRITE), default=-1) for p in design.processes]
+    written = [t[:, i] + b for t, i, b in zip(frames, last, behind, strict=True)]
+    assert np.array_equal(traced.timing.written, written)
+    assert (traced.timing.written <= traced.timing.ends).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
