@@ -107,8 +107,12 @@ class FireModule(nn.Module):
         if bypassed:
             self.sum_act = layers.relu(f"{name}.sum_act")
 
+    def squeezed(self, x: Any) -> Any:
+        """What both expands read."""
+        return self.squeeze_act(self.squeeze_bn(self.squeeze(x)))
+
     def forward(self, x: Any) -> Any:
-        squeezed = self.squeeze_act(self.squeeze_bn(self.squeeze(x)))
+        squeezed = self.squeezed(x)
         expanded = (self.expand1x1_bn(self.expand1x1(squeezed)), self.expand3x3_bn(self.expand3x3(squeezed)))
         y = self.expand_act(torch.cat(expanded, dim=1))
         if not self.bypassed:

@@ -1,145 +1,149 @@
-"""Post-training calibration: every scale's exponent from what the float network's values really are."""
+"""Post-training calibration: scales and weights chosen stage by stage, so that the twin follows the float network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from brevitas import nn as qnn
 from torch import Tensor, nn
 
 from fireline.errors import FirelineError
 from fireline.model.data import ImageSet
-from fireline.model.network import Network
-from fireline.progress import progress, track
-from fireline.quant.rounding import round_in_sequence
-from fireline.quant.twin import FIXED, activations, conv_inputs, convolutions, integer_range, set_exponents
+from fireline.model.network import FireModule, Network
+from fireline.progress import track
+from fireline.quant.rescale import channels, rescale
+from fireline.quant.rounding import descend, output_error, round_in_sequence
+from fireline.quant.statistics import Inputs, Samples, Walk, collect, read
+from fireline.quant.twin import FIXED, integer_range, set_exponents
 
-_SAMPLES = 1 << 13  # values per layer and batch that an exponent is chosen by
-_WINDOWS = 1 << 13  # windows per convolution and batch that its covariance is taken of
-_STEPS_DOWN = 6  # exponents tried below the one that clips nothing
+_STEPS_DOWN = 6  # exponents of activations tried below the one that clips nothing
+_OCTAVES = 2  # of scales tried below that, for weights
+_FACTORS = 8  # tried in an octave, where a channel may be rescaled
 _BIAS_LIMIT = float(1 << 22)  # of a bias in units of its accumulator: float32 counts to 2**24
 
 
-@dataclass
-class Statistics:
-    """What calibration keeps of the float network, by module path.
-
-    `samples` are values of each activation, its highest among them. Of each convolution, `means` is the mean input
-    `(1, C, H, W)`, and `moments` the covariance `(K, K)` of what it multiplies with its K weights, times a constant.
-    """
-
-    samples: dict[str, list[Tensor]] = field(default_factory=dict)
-    means: dict[str, Tensor] = field(default_factory=dict)
-    moments: dict[str, Tensor] = field(default_factory=dict)
-
-    def add_activation(self, path: str, values: Tensor) -> None:
-        flat = values.flatten()
-        some = flat[:: -(-flat.numel() // _SAMPLES)]
-        self.samples.setdefault(path, []).append(torch.cat([some, flat.abs().amax()[None]]))
-
-    def add_input(self, path: str, conv: nn.Conv2d, values: Tensor, share: float) -> None:
-        mean = values.mean(dim=0, keepdim=True, dtype=torch.float64) * share
-        self.means[path] = self.means[path] + mean if path in self.means else mean
-        moment = _covariance(conv, values)
-        self.moments[path] = self.moments[path] + moment if path in self.moments else moment
-
-
-def _covariance(conv: nn.Conv2d, values: Tensor) -> Tensor:
-    """Covariance of the windows that `conv` sees in `values`, or of every so many of them."""
-    assert isinstance(conv.padding, tuple)
-    patches = nn.functional.unfold(values, conv.kernel_size, padding=conv.padding, stride=conv.stride)
-    patches = patches[:, :, :: -(-patches.shape[0] * patches.shape[2] // _WINDOWS)]
-    columns = patches.transpose(0, 1).flatten(1)
-    columns = columns - columns.mean(dim=1, keepdim=True)
-    return columns @ columns.T
-
-
 def calibrate(network: Network, twin: Network, data: ImageSet, batch: int = 20) -> None:
-    """Choose all scales of `twin`, in place, so that it follows the float `network` on the images of `data`.
+    """Choose scales and weights of `twin`, in place, so that it follows the float `network` on the images of `data`.
 
-    Each exponent is the one with the least mean squared error: of weights per output channel, of activations over
-    samples of all images. Weights are rounded in sequence (`fireline.quant.rounding`), and then each bias takes up
-    what that did to the mean of its output.
+    Stage by stage, on what the quantized stages before make of the images. Channels of `network` are rescaled in place
+    where that suits the integers of their weights (`fireline.quant.rescale`); it computes what it did. Each channel's
+    weights are rounded at several scales, and those with the least squared error of the output are taken; the bias
+    then takes up what is left of its mean. The exponent of an activation is the one with the least squared error over
+    samples of all images. Memory grows with the images: twice what they are between two stages.
 
     Raises:
         FirelineError: there are no images, or the network's values are not finite.
     """
     if not len(data):
         raise FirelineError("no images to calibrate on", node=data.name)
-    statistics = collect(network, data, batch)
-    for path, module in activations(twin):
-        if path in FIXED:
-            continue
-        samples = torch.cat(statistics.samples[path])
-        if not bool(samples.isfinite().all()):
+    samples = collect(network, data, batch)
+    for path, values in samples.items():
+        if not bool(values.peaks.isfinite().all()):
             raise FirelineError(
                 "activations are not finite numbers", node=path, hint="are the weights sound?"
             )
-        quantizer = module.act_quant
-        set_exponents(quantizer, best_exponents(samples[None], *integer_range(quantizer)))
+    network.eval()
     twin.eval()
-    inputs = conv_inputs(twin)
-    for path, module in track("round weights", list(convolutions(twin))):
-        original = module.weight.detach().clone()
-        quantize_weights(module, statistics.moments[path], inputs[path].scale)
-        correct_bias(module, module.weight - original, statistics.means[path])
+    movable = channels(network)
+    walk: Walk = [(x, x) for x in (torch.from_numpy(images).float() for images, _ in data.batches(batch))]
+    with torch.inference_mode():
+        for stages in track("round weights", groups(network)):
+            for path, module in _leaves(twin, stages):
+                if not isinstance(module, qnn.QuantConv2d):
+                    if path not in FIXED:
+                        _set_activation(module, samples[path])
+                    continue
+                inputs = read(network, twin, path, walk)
+                factors = quantize_conv(network.get_submodule(path), module, inputs, path in movable)
+                if path in movable:
+                    rescale(network, path, movable[path], factors)
+                    samples[movable[path].activation].rescale(movable[path].first, factors)
+            for i, (x, y) in enumerate(walk):
+                walk[i] = (_through(network, stages, x), _through(twin, stages, y))
 
 
-def collect(network: Network, data: ImageSet, batch: int) -> Statistics:
-    """Run the float network over `data`, `batch` images at a time."""
-    statistics = Statistics()
-    share = 0.0
-
-    def activation(path: str) -> Callable[..., None]:
-        return lambda module, inputs, output: statistics.add_activation(path, output)
-
-    def input(path: str) -> Callable[..., None]:
-        return lambda module, inputs: statistics.add_input(path, module, inputs[0], share)
-
-    with ExitStack() as hooks, torch.inference_mode():
-        for path, module in network.named_modules():
-            if isinstance(module, nn.Conv2d):
-                hooks.enter_context(module.register_forward_pre_hook(input(path)))
-            elif not list(module.children()):
-                hooks.enter_context(module.register_forward_hook(activation(path)))
-        network.eval()
-        done = 0
-        advance = hooks.enter_context(progress("calibrate", len(data)))
-        for images, _ in data.batches(batch):
-            share = len(images) / len(data)
-            network(torch.from_numpy(images).float())
-            done += len(images)
-            advance(done)
-    return statistics
+def groups(network: Network) -> list[list[str]]:
+    """The stages of a network in the order they run, each group but the first with convolutions in its first stage."""
+    found: list[list[str]] = [[]]
+    for name in network.path:
+        if isinstance(network.get_submodule(name), nn.Conv2d | FireModule):
+            found.append([])
+        found[-1].append(name)
+    return found
 
 
-def quantize_weights(conv: Any, moment: Tensor, input_scale: float) -> None:
-    """Choose the scale of each output channel's weights, not so fine that the bias outgrows exact float32, and round.
+def _leaves(twin: Network, stages: list[str]) -> Iterator[tuple[str, Any]]:
+    """Convolutions and activation quantizers, in the order they run."""
+    for name in stages:
+        for path, module in twin.get_submodule(name).named_modules(prefix=name):
+            if isinstance(module, qnn.QuantConv2d | qnn.QuantReLU | qnn.QuantIdentity):
+                yield path, module
 
-    `moment` (K, K) belongs to the inputs, whose scale is `input_scale`.
+
+def _through(network: Network, stages: list[str], x: Any) -> Any:
+    for name in stages:
+        x = network.get_submodule(name)(x)
+    return x
+
+
+def _set_activation(module: Any, samples: Samples) -> None:
+    values = torch.cat([samples.values.flatten(), samples.peaks.max()[None]])
+    set_exponents(module.act_quant, best_exponents(values[None], *integer_range(module.act_quant)))
+
+
+def quantize_conv(original: Any, conv: Any, inputs: Inputs, movable: bool) -> Tensor:
+    """Choose scales, weights and bias of the quantized `conv`; the factors (O,) of its output channels are returned.
+
+    They are 1 unless the channels are `movable`. No scale is so fine that the bias outgrows exact float32.
     """
-    quantizer = conv.weight_quant
-    weights = conv.weight.detach().flatten(1)
-    low, high = integer_range(quantizer)
-    least = torch.ceil(torch.log2(conv.bias.detach().abs().clamp_min(1e-30) / (input_scale * _BIAS_LIMIT)))
-    exponents = best_exponents(weights, low, high, least.double())
-    set_exponents(quantizer, exponents)
-    rounded = round_in_sequence(weights, moment, torch.exp2(exponents)[:, None], low, high)
-    with torch.no_grad():
-        conv.weight.copy_(rounded.reshape(conv.weight.shape))
+    weights, bias = original.weight.flatten(1), original.bias.double()
+    low, high = integer_range(conv.weight_quant)
+    least = torch.ceil(torch.log2(bias.abs().clamp_min(1e-30) / (inputs.scale * _BIAS_LIMIT)))
+    exponents = torch.maximum(_exponents(weights, max(-low, high), movable), least[:, None])
+    rounded, exponents = _best_rounding(weights, exponents, inputs, low, high)
+    whole = torch.maximum(torch.round(exponents), least)
+    factors = torch.exp2(whole - exponents)
+    set_exponents(conv.weight_quant, whole)
+    column = factors.reshape(-1, 1, 1, 1)
+    kernel = rounded.reshape(conv.weight.shape) * column
+    wanted, got = (
+        nn.functional.conv2d(mean, weight, stride=conv.stride, padding=conv.padding).mean(dim=(0, 2, 3))
+        for mean, weight in zip(inputs.means, (original.weight.double() * column, kernel), strict=True)
+    )
+    conv.weight.copy_(kernel)
+    conv.bias.copy_(bias * factors + wanted - got)
+    return factors
 
 
-def correct_bias(conv: Any, error: Tensor, mean: Tensor) -> None:
-    """Take from the bias what an `error` in the weights adds to the mean output, given the mean input `(1, C, H, W)`.
+def _best_rounding(
+    weights: Tensor, exponents: Tensor, inputs: Inputs, low: int, high: int
+) -> tuple[Tensor, Tensor]:
+    """Of scales 2**`exponents` (O, G), those (O,) whose rounded weights (O, K) have the least error in the output."""
+    tried, error = [], []
+    for column in exponents.T:
+        tried.append(round_in_sequence(weights, inputs.moments, torch.exp2(column)[:, None], low, high))
+        error.append(output_error(tried[-1], weights, inputs.moments))
+    best = torch.stack(error).argmin(dim=0)
+    rows = torch.arange(len(weights))
+    chosen = exponents[rows, best]
+    rounded = torch.stack(tried)[best, rows]
+    return descend(rounded, weights, inputs.moments, torch.exp2(chosen)[:, None], low, high), chosen
 
-    A convolution is linear, so its mean output is the convolution of the mean input.
+
+def _exponents(weights: Tensor, limit: int, movable: bool) -> Tensor:
+    """Logarithms (O, G) of scales to be tried for each row of `weights`, down from the one that just clips nothing.
+
+    They are whole unless the channels are `movable`. A row of zeros takes the median of the others'.
     """
-    with torch.no_grad():
-        shift = nn.functional.conv2d(mean, error.double(), stride=conv.stride, padding=conv.padding)
-        conv.bias -= shift.mean(dim=(0, 2, 3)).to(conv.bias.dtype)
+    peaks = weights.abs().amax(dim=1).double()
+    full = torch.log2(peaks.clamp_min(1e-30) / limit)
+    full = torch.where(
+        peaks > 0, full, full[peaks > 0].median() if bool((peaks > 0).any()) else torch.zeros(())
+    )
+    fine = _FACTORS if movable else 1
+    return (full if movable else torch.ceil(full))[:, None] - torch.arange(_OCTAVES * fine + 1) / fine
 
 
 def best_exponents(values: Tensor, low: int, high: int, least: Tensor | None = None) -> Tensor:
