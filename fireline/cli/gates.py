@@ -83,22 +83,28 @@ def synth(project: Path, jobs: int | None, as_json: bool) -> None:
     help="Try this many, take the best.",
 )
 @click.option("--clock", "clock_mhz", type=float, help="Clock to aim at, in MHz.  [default: the plan's]")
-def pnr(project: Path, jobs: int | None, as_json: bool, seeds: int, clock_mhz: float | None) -> None:
+@click.option("--board", is_flag=True, help="With the serial line, the PLL and the pins of a ULX3S.")
+def pnr(
+    project: Path, jobs: int | None, as_json: bool, seeds: int, clock_mhz: float | None, board: bool
+) -> None:
     """Place and route an RTL project for a Lattice ECP5 with nextpnr, and write the bitstream.
 
     PROJECT is a project folder of --target rtl, or a run folder that holds one. The tools come with
-    `pip install fireline[rtl]`.
+    `pip install fireline[rtl]`. The clock of a board is what its PLL makes; exit status 3 if that is not reached.
     """
+    from fireline.codegen.host.serial import PINS, pll
+    from fireline.errors import DoesNotFitError
     from fireline.sim.tools.command import version
     from fireline.sim.tools.place import NEXTPNR, place
 
+    if board and clock_mhz is not None:
+        raise click.UsageError("The clock of a board is that of its project: generate --clock.")
     project, plan = _opened(project)
-    made = _synthesized(project, plan, jobs)
+    made = _synthesized(project, plan, jobs, board)
+    aim = pll(plan.clock_mhz).mhz if board else clock_mhz or plan.clock_mhz
+    pins = (project / PINS).read_text() if board else None
     with step(f"pnr {project}"):
-        tries = [
-            place(project, plan.device, made, clock_mhz or plan.clock_mhz, seed)
-            for seed in range(1, seeds + 1)
-        ]
+        tries = [place(project, plan.device, made, aim, seed, pins) for seed in range(1, seeds + 1)]
     best = max(tries, key=lambda placed: placed.fmax_mhz)
     if as_json:
         result = {
@@ -115,13 +121,19 @@ def pnr(project: Path, jobs: int | None, as_json: bool, seeds: int, clock_mhz: f
             "bitstream": str(best.bitstream),
         }
         click.echo(json.dumps(result, indent=2))
-        return
-    for name, (used, available) in best.utilization.items():
-        say(f"{name:12} {used:>8,} of {available:>8,}  {used / available:6.1%}")
-    others = f", {min(one.fmax_mhz for one in tries):g} at worst of {seeds} seeds" if seeds > 1 else ""
-    say(f"{plan.device.name}: {best.fmax_mhz:g} MHz, placed and routed with seed {best.seed}{others}")
-    say("slowest path: " + ", ".join(f"{stage} {delay:.1f} ns" for stage, delay in best.by_stage()))
-    say(f"bitstream: {best.bitstream}")
+    else:
+        for name, (used, available) in best.utilization.items():
+            say(f"{name:12} {used:>8,} of {available:>8,}  {used / available:6.1%}")
+        others = f", {min(one.fmax_mhz for one in tries):g} at worst of {seeds} seeds" if seeds > 1 else ""
+        say(f"{plan.device.name}: {best.fmax_mhz:g} MHz, placed and routed with seed {best.seed}{others}")
+        say("slowest path: " + ", ".join(f"{stage} {delay:.1f} ns" for stage, delay in best.by_stage()))
+        say(f"bitstream: {best.bitstream}")
+    if board and best.fmax_mhz < aim:
+        raise DoesNotFitError(
+            f"{best.fmax_mhz:g} MHz where the board's clock is {aim:g}: its bitstream may compute anything",
+            node=str(project),
+            hint="more --seeds, or a lower --clock of generate",
+        )
 
 
 def _opened(project: Path) -> tuple[Path, Plan]:
@@ -139,9 +151,9 @@ def _opened(project: Path) -> tuple[Path, Plan]:
     return project, load(project / PLAN, Graph.load(project / GRAPH))
 
 
-def _synthesized(project: Path, plan: Plan, jobs: int | None) -> Synthesis:
+def _synthesized(project: Path, plan: Plan, jobs: int | None, board: bool = False) -> Synthesis:
     from fireline.sim.csim import processors
     from fireline.sim.tools.synthesis import synthesize
 
     with step(f"synth {project}"):
-        return synthesize(project, plan.device, jobs or processors())
+        return synthesize(project, plan.device, jobs or processors(), board=board)

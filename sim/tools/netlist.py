@@ -26,9 +26,8 @@ def link(synthesis: Synthesis, folder: Path) -> None:
     Raises:
         FirelineError: Yosys refuses the netlists.
     """
-    top, stages = _places(synthesis, folder)
     check = f"hierarchy -check -top {synthesis.name}"
-    _run([*_read([top, *stages]), check, "flatten", "opt_clean", "write_json netlist.json"], folder)
+    _run([*_read(synthesis, folder), check, "flatten", "opt_clean", "write_json netlist.json"], folder)
 
 
 def write_model(synthesis: Synthesis, part: Device, taps: Sequence[str], folder: Path) -> None:
@@ -46,12 +45,11 @@ def write_model(synthesis: Synthesis, part: Device, taps: Sequence[str], folder:
             hint="do without --netlist",
         )
     with new_folder(folder) as made:
-        top, stages = _places(synthesis, made)
         # Wires of one bit: a vector whose bits depend on one another would be evaluated several times.
         check = f"hierarchy -check -top {synthesis.name}"
         _run(
             [
-                *_read([top, *stages]),
+                *_read(synthesis, made),
                 check,
                 f"splitnets * {synthesis.name} %d",
                 f"write_verilog -noattr {VERILOG}",
@@ -63,13 +61,11 @@ def write_model(synthesis: Synthesis, part: Device, taps: Sequence[str], folder:
         (made / TAPS).write_text("\n".join(["`verilator_config", *lines, ""]))
 
 
-def _places(synthesis: Synthesis, folder: Path) -> tuple[str, list[str]]:
-    """The netlist of the top, and those of all stages, as seen from `folder`."""
-    *stages, top = (relpath(instance.folder / NETLIST, folder) for instance in synthesis.instances)
-    return top, list(dict.fromkeys(stages))
-
-
-def _read(netlists: Sequence[str]) -> list[str]:
+def _read(synthesis: Synthesis, folder: Path) -> list[str]:
+    """Commands that read all netlists, as seen from `folder`: before each those in which it is a black box."""
+    netlists = dict.fromkeys(
+        relpath(instance.folder / NETLIST, folder) for instance in reversed(synthesis.instances)
+    )
     return [f"read_rtlil -overwrite {netlist}" for netlist in netlists]
 
 

@@ -157,5 +157,5 @@ def _read(folder: Path, seed: int, stages: set[str]) -> Placed:
 
 def _stage(cell: str, stages: set[str]) -> str:
     """The instance of the top that a cell is in."""
-    name = cell.split(".", 1)[0]
-    return name if name in stages else "top"
+    around = (stage for stage in stages if cell.startswith(f"{stage}."))
+    return max(around, key=len, default="top")

@@ -24,10 +24,12 @@ class Module:
 
 
 def modules(text: str) -> dict[str, Module]:
-    """All modules of a design, by name."""
+    """All modules of a design, by name, but for those that the part has itself."""
     found = {}
     for match in _MODULE.finditer(_SOURCE.sub("", text)):
         attributes, name, _ = match.groups()
+        if "attribute \\blackbox 1" in attributes:
+            continue
         cells = tuple(_CELL.findall(match.group()))
         texts = tuple(_TEXT.findall(match.group()))
         found[name] = Module(name, match.group(), cells, texts, "attribute \\top 1" in attributes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from glob import escape
@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from fireline.codegen.host.project import NETWORK
+from fireline.codegen.host.serial import BOARD_TOP
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.devices import Device
 from fireline.errors import FirelineError
@@ -41,7 +42,10 @@ SOURCE, NETLIST, CELLS = "module.il", "netlist.il", "cells.json"
 
 @dataclass(frozen=True)
 class Instance:
-    """A cell of the top, the cells that it became by type, and where its module's netlist lies."""
+    """A cell of the top, the cells that it became by type, and where its module's netlist lies.
+
+    What lies in the network on a board has the name of that and a dot in front of its own.
+    """
 
     name: str
     module: str
@@ -56,7 +60,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """A project after synthesis: every instance of the top `name`, last what the top holds itself."""
+    """A project after synthesis: every instance of the top `name`, last what the top holds itself.
+
+    The network on a board is behind all that is in it, too.
+    """
 
     name: str
     yosys: str
@@ -68,58 +75,83 @@ class Synthesis:
         return Resources.sum([instance.used for instance in self.instances])
 
 
-def synthesize(project: Path, part: Device, jobs: int) -> Synthesis:
-    """Synthesize the RTL of `project` for the family of `part`, `jobs` modules at a time.
+def synthesize(project: Path, part: Device, jobs: int, *, board: bool = False) -> Synthesis:
+    """Synthesize the RTL of `project` for the family of `part`, `jobs` modules at a time; with `board`, that around it.
 
     Raises:
-        FirelineError: there is no RTL in `project`, Yosys is not installed or refuses the RTL, or does not know the
+        FirelineError: there is no such RTL in `project`, Yosys is not installed or refuses it, or does not know the
             family.
     """
     if part.family not in SYNTHESIS:
         raise FirelineError(
             f"Yosys knows no {part.family} parts", node=part.name, hint=f"it knows {', '.join(SYNTHESIS)}"
         )
-    design = elaborated(project)
+    design, network = elaborated(project, board=board), _network(project)
     top = next(module for module in design.values() if module.top)
-    rows = [(name, cell) for cell, name in top.cells if cell in design]
-    types = sorted({cell for _, cell in rows})
-    command = SYNTHESIS[part.family]
-    todo = [_Job(name, command, tuple(rtlil.below(name, design)), ()) for name in types]
-    todo.append(_Job(top.name, command, (*types, top.name), tuple(types)))
-    folders = dict(zip([*types, top.name], _run(project, design, todo, jobs), strict=True))
+    rows = [*_rows(top, design, network), (rtlil.source_name(top.name), top.name)]
+    types = list(dict.fromkeys(cell for _, cell in rows))
+    todo = []
+    for name in types:
+        held = sorted({cell for cell, _ in design[name].cells if cell in design})
+        if name == top.name or rtlil.source_name(name) == network:
+            todo.append(_Job(name, SYNTHESIS[part.family], (*held, name), tuple(held)))
+        else:
+            todo.append(_Job(name, SYNTHESIS[part.family], tuple(rtlil.below(name, design)), ()))
+    folders = dict(zip(types, _run(project, design, todo, jobs), strict=True))
     return Synthesis(
         rtlil.source_name(top.name),
         version(YOSYS),
-        tuple(
-            Instance(name.lstrip("\\"), cell, _cells(folders[cell], cell), folders[cell])
-            for name, cell in [*rows, (top.name, top.name)]
-        ),
+        tuple(Instance(name, cell, _cells(folders[cell], cell), folders[cell]) for name, cell in rows),
     )
 
 
-def elaborated(project: Path) -> dict[str, rtlil.Module]:
-    """The modules of a project with their parameters and memories, as Yosys reads them.
+def _rows(
+    container: rtlil.Module, design: Mapping[str, rtlil.Module], network: str
+) -> Iterator[tuple[str, str]]:
+    """Name and module of every cell of `container` that is synthesized by itself, and before `network` of all in it."""
+    for cell, written in container.cells:
+        if cell not in design:
+            continue
+        name = written.lstrip("\\")
+        if rtlil.source_name(cell) == network:
+            yield from ((f"{name}.{other}", module) for other, module in _rows(design[cell], design, network))
+        yield name, cell
+
+
+def elaborated(project: Path, *, board: bool = False) -> dict[str, rtlil.Module]:
+    """The modules of a project, or of a board with it, with their parameters and memories, as Yosys reads them.
 
     Raises:
-        FirelineError: there is no RTL, or Yosys refuses it.
+        FirelineError: there is no such RTL, or Yosys refuses it.
     """
     folder = project / "rtl"
     sources = sorted(path.name for path in folder.glob("*.sv")) if folder.is_dir() else []
-    top = json.loads((project / NETWORK).read_text())["name"] if (project / NETWORK).exists() else ""
-    if f"{top}.sv" not in sources:
+    if f"{_network(project)}.sv" not in sources:
         raise FirelineError(
             "there is no RTL in this project", node=str(project), hint="fireline generate --target rtl"
         )
+    top = BOARD_TOP if board else _network(project)
+    if f"{top}.sv" not in sources:
+        raise FirelineError(
+            "this project has no top for a board", node=str(project), hint="generate it for a Lattice part"
+        )
     (project / "build").mkdir(exist_ok=True)
     text = project / "build" / "elaborated.il"
+    cells = "read_verilog -lib +/ecp5/cells_bb.v; " if board else ""  # the PLL
     script = (
-        f"read_verilog -sv -defer {' '.join(sources)}; hierarchy -check -top {top}; "
+        f"{cells}read_verilog -sv -defer {' '.join(sources)}; hierarchy -check -purge_lib -top {top}; "
         "write_rtlil ../build/elaborated.il"
     )
     with progress("elaborate", 1) as advance:
         call(YOSYS, ["-q", "-p", script], folder)
         advance(1)
     return rtlil.modules(text.read_text())
+
+
+def _network(project: Path) -> str:
+    """The name of the network, and its top; none where this is no project."""
+    path = project / NETWORK
+    return str(json.loads(path.read_text())["name"]) if path.exists() else ""
 
 
 @dataclass(frozen=True)

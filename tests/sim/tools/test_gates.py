@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ import pytest
 from fireline.cli import main
 from fireline.codegen.host.data import manifest
 from fireline.codegen.host.project import GRAPH, NETWORK, PLAN
+from fireline.codegen.host.serial import PINS
 from fireline.codegen.plan import file as plan_file
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.simple import simple_plan
 from fireline.errors import DoesNotFitError, FirelineError
+from fireline.graph import Graph
 from fireline.sim.tools import command
 from fireline.sim.tools.cells import resources
 from fireline.sim.tools.place import place
@@ -51,6 +54,19 @@ module network (input clk, input [8:0] in_data, output [8:0] out_data);
     assign out_data = ~third;
 endmodule
 """
+BOARD = """
+module ulx3s (input clk_25mhz, output [8:0] led);
+    wire clk;
+    reg [8:0] count;
+    EHXPLLL #(.CLKI_DIV(1), .CLKFB_DIV(4), .CLKOP_DIV(6), .CLKOP_ENABLE("ENABLED"), .FEEDBK_PATH("CLKOP")) pll (
+        .CLKI(clk_25mhz), .CLKFB(clk), .CLKOP(clk), .RST(1'b0), .STDBY(1'b0), .ENCLKOP(1'b0)
+    );
+    always @(posedge clk) count <= count + 1;
+    network inner (.clk(clk), .in_data(count), .out_data(led));
+endmodule
+"""
+STAGES = ("conv1_fifo", "conv1_mvu", "spare")
+SITES = ("B2", "C2", "C1", "D2", "D1", "E2", "E1", "H3", "J3")
 
 
 @pytest.fixture
@@ -126,6 +142,43 @@ def test_both_commands(project: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert Path(result["bitstream"]).stat().st_size > 1000
     main(["pnr", str(project)])
     assert "placed and routed with seed 1" in capsys.readouterr().out
+
+
+def test_a_board_is_its_network_with_a_pll_and_pins(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "rtl" / "ulx3s.sv").write_text(BOARD)
+    (project / PINS).parent.mkdir()
+    pins = {"clk_25mhz": "G2", **{f"led[{bit}]": site for bit, site in enumerate(SITES)}}
+    lines = [
+        f'LOCATE COMP "{port}" SITE "{site}";\nIOBUF PORT "{port}" IO_TYPE=LVCMOS33;'
+        for port, site in pins.items()
+    ]
+    (project / PINS).write_text("\n".join([*lines, 'FREQUENCY PORT "clk_25mhz" 25 MHZ;', ""]))
+    main(["pnr", str(project), "--board", "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert {step["stage"] for step in result["critical_path"]} <= {f"inner.{n}" for n in STAGES} | {"top"}
+    assert result["utilization"]["TRELLIS_IO"]["used"] == 10
+    assert result["fmax_mhz"] > 100
+    made = used(synthesize(project, device("LFE5U-25F"), 1, board=True))
+    assert list(made)[-2:] == ["inner", "ulx3s"]
+    assert [made[f"inner.{name}"].ff for name in STAGES] == [9, 9, 9]
+
+    (project / PINS).write_text((project / PINS).read_text().replace("25 MHZ", "100 MHZ"))
+    plan = plan_file.load(project / PLAN, Graph.load(project / GRAPH))
+    (project / PLAN).write_text(plan_file.dump(replace(plan, clock_mhz=400.0)))
+    with pytest.raises(SystemExit) as stop:
+        main(["pnr", str(project), "--board"])
+    assert stop.value.code == 3
+    assert "where the board's clock is 400" in capsys.readouterr().err
+
+
+def test_a_board_has_its_own_clock_and_its_own_top(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for options, message in ((["--clock", "90"], "generate --clock"), ([], "no top for a board")):
+        with pytest.raises(SystemExit) as stop:
+            main(["pnr", str(project), "--board", *options])
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
 
 
 def test_what_the_part_lacks_is_named(project: Path) -> None:
