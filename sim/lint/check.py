@@ -32,6 +32,7 @@ def check_project(folder: Path) -> list[Finding]:
         *regions.bodies(program),
         *regions.callers(program),
         *regions.streams(program),
+        *regions.storage(program, contexts),
         *loops.nests(program, contexts),
         *loops.ports(program, contexts),
         *words.words(program),

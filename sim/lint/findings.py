@@ -22,6 +22,8 @@ RULES = {
     "pragma-scope": "a pragma outside the scope that it is about is dropped (ParseXlxPragma.cpp)",
     "pragma-variable": "a pragma about a variable that is not there, or of another kind, is dropped (SemaXlxAttr.cpp)",
     "storage-kind": "a kind of storage that the family has not is refused (UG1399, pragma HLS bind_storage)",
+    "storage-said": "what says nothing lies where the tool likes, streams over 1,024 bits in block RAM, and not where "
+    "the plan counts it (UG1399, pragma HLS bind_storage)",
     "interface": "a port without a protocol gets one that drivers do not know (UG1399, pragma HLS interface)",
     "dataflow-body": "a region that holds more than streams and calls is not canonical and may run as a sequence "
     "(UG1399, Canonical Forms; HLS 200-471)",

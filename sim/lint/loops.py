@@ -157,9 +157,12 @@ def _memory(
     if len(cut) == len(variable.dimensions):
         return
     local = not variable.is_static and not variable.is_constant
-    if local and all(isinstance(index, int) for a in accesses for index in a.indices):
+    known = all(isinstance(index, int) for a in accesses for index in a.indices)
+    if local and known:
         return  # registers: every place is known
     storage = [s.pragma.options["type"].lower() for s in contexts.about(variable, "bind_storage")]
+    if not storage and not (variable.is_constant and known):
+        yield program.finding(variable.line, "storage-said", f"memory {variable.name} says not where it lies")
     if "rom_np" in storage:
         return
     ports = 1 if {"ram_1p", "rom_1p"} & set(storage) else PORTS

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from fireline.sim.lint.accesses import Walk
 from fireline.sim.lint.findings import Finding
+from fireline.sim.lint.loops import Contexts
 from fireline.sim.lint.program import Function, Program, Variable
 from fireline.sim.lint.tree import Node
+from fireline.sim.lint.words import declared
 
 _DECLARED = {"TYPE_ALIAS_DECL", "TYPEDEF_DECL", "STATIC_ASSERT", "USING_DECLARATION", "NULL_STMT"}
 _WORDS = {
@@ -81,6 +83,16 @@ def _calls_through_inline(program: Program, function: Function) -> Iterator[Node
         callee = program.callee(call)
         if callee and callee.states("inline"):
             yield from _calls_through_inline(program, callee)
+
+
+def storage(program: Program, contexts: Contexts) -> Iterator[Finding]:
+    """Every stream says what it is built of."""
+    for function in program.functions:
+        for variable in declared(function.body):
+            if variable.token and not contexts.about(variable, "bind_storage"):
+                yield program.finding(
+                    variable.line, "storage-said", f"stream {variable.name} says not where it lies"
+                )
 
 
 def streams(program: Program) -> Iterator[Finding]:

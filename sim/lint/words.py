@@ -28,7 +28,7 @@ def words(program: Program) -> Iterator[Finding]:
     """The ports, and the streams and memories of every function."""
     for function in program.functions:
         ports = program.top.parameters if function is program.top else []
-        for variable in [*ports, *_declared(function.body)]:
+        for variable in [*ports, *declared(function.body)]:
             if variable.token:
                 axi = _AXI.match(variable.token)
                 width = bits(axi[1]) if axi else bits(variable.token)
@@ -47,8 +47,9 @@ def words(program: Program) -> Iterator[Finding]:
                 yield program.finding(variable.line, "word-width", f"{what} {width:,} bits")
 
 
-def _declared(node: Node) -> Iterator[Variable]:
+def declared(node: Node) -> Iterator[Variable]:
+    """The variables that are declared in a statement, however deep."""
     for child in node.children:
         if child.kind == "VAR_DECL":
             yield Variable(child.key, child.cursor)
-        yield from _declared(child)
+        yield from declared(child)

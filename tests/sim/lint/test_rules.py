@@ -88,6 +88,8 @@ PASS = "output.write(input.read());"
 MIDDLE = "hls::stream<Word, 2> middle;\n"
 TWICE = "copy<8>(input, middle); copy<8>(middle, output);"
 MEMORY = "static short memory[64];\n"
+SAID = "#pragma HLS bind_storage variable = memory type = ram_s2p impl = bram\n"
+ROM = "#pragma HLS bind_storage variable = table type = rom_1p impl = lutram\n"
 
 BROKEN = {
     "no such pragma": ("pragma-grammar", loop(PASS, "#pragma HLS pipelined")),
@@ -103,6 +105,9 @@ BROKEN = {
     "a fourth dimension": ("pragma-variable", loop(PASS, f"{MEMORY}#pragma HLS array_partition variable = memory dim = 4")),
     "a FIFO of an array": ("pragma-variable", loop(PASS, f"{MEMORY}#pragma HLS bind_storage variable = memory type = fifo impl = srl")),
     "UltraRAM with content": ("storage-kind", loop(PASS, "#pragma HLS bind_storage variable = table type = ram_1p impl = uram")),
+    "a stream anywhere": ("storage-said", region(MIDDLE + TWICE)),
+    "a memory anywhere": ("storage-said", loop("memory[i] = length;\n" + PASS, MEMORY)),
+    "a table anywhere": ("storage-said", loop("output.write(table[i & 3][0] + input.read());")),
     "no control": ("interface", region(f"hls::stream<Word, 2> middle;\n{TWICE}", "\n#pragma HLS interface axis port = input\n#pragma HLS interface axis port = output\n")),
     "a variable in a region": ("dataflow-body", region(f"int state = 0;\nhls::stream<Word, 2> middle;\n{TWICE}")),
     "a loop in a region": ("dataflow-body", region("for (int i = 0; i < 2; ++i) copy<4>(input, output);")),
@@ -117,7 +122,7 @@ BROKEN = {
     "an open bound": ("loop-bound", loop(PASS, bound="length")),
     "an open bound within": ("loop-bound", loop("Word x = input.read();\nfor (int s = 0; s < length; ++s) x += s;\noutput.write(x);")),
     "something beside a loop": ("loop-nest", loop(PASS, "for (int y = 0; y < 4; ++y) {\nlength += 1;", after="}")),
-    "dependence denied": ("dependence", loop("memory[i] = memory[length];\n" + PASS, f"{MEMORY}#pragma HLS dependence variable = memory inter false")),
+    "dependence denied": ("dependence", loop("memory[i] = memory[length];\n" + PASS, f"{MEMORY}{SAID}#pragma HLS dependence variable = memory inter false")),
     "no distance": ("dependence", loop("memory[i] = memory[length];\n" + PASS, f"{MEMORY}#pragma HLS dependence variable = memory type = inter direction = RAW dependent = true")),
     "a struct on a stream": ("word", region(f"hls::stream<Pixel, 2> pixels;\nhls::stream<Word, 2> middle;\n{TWICE}")),
     "structs in a memory": ("word", loop(PASS, "static Pixel memory[8];")),
@@ -142,13 +147,13 @@ KEPT = {
     "branches exclude each other": loop("Word x = 0;\nif (i & 1) { x = input.read(); output.write(x); } else { output.write(x); input.read(); }"),
     "lanes of a partitioned table": loop(
         "Word x = input.read();\nfor (int lane = 0; lane < 8; ++lane) x += table[i & 3][lane];\noutput.write(x);",
-        "#pragma HLS array_partition variable = table complete dim = 2",
+        f"{ROM}#pragma HLS array_partition variable = table complete dim = 2",
     ),
     "lanes of one row": loop(
         "Word x = input.read();\nfor (int lane = 0; lane < 8; ++lane) x += table[i & 3][lane];\noutput.write(x);",
-        "#pragma HLS array_reshape variable = table complete dim = 2",
+        f"{ROM}#pragma HLS array_reshape variable = table complete dim = 2",
     ),
-    "a read and a write": loop("memory[i] = memory[length];\n" + PASS, f"{MEMORY}#pragma HLS dependence variable = memory type = inter direction = RAW distance = 2 dependent = true"),
+    "a read and a write": loop("memory[i] = memory[length];\n" + PASS, f"{MEMORY}{SAID}#pragma HLS dependence variable = memory type = inter direction = RAW distance = 2 dependent = true"),
     "a nest": loop(PASS, "for (int y = 0; y < 4; ++y) {", after="}"),
     "what is constant is not there": loop("Word x = input.read();\nconstexpr int kTwice = 0;\nif (kTwice) output.write(x);\noutput.write(x);"),
 }  # fmt: skip
