@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from fireline.codegen.design.kernels import kernels
+from fireline.codegen.design.operations import Fork
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.cost.node import resources
 from fireline.codegen.plan.foldings import Plan
+from fireline.codegen.rtl.top import top
 from fireline.sim.tools.synthesis import Synthesis
 
 REST = "around the stages"
@@ -29,7 +30,7 @@ def compare(plan: Plan, synthesis: Synthesis) -> list[Row]:
     owners = owners_of(plan)
     measured: dict[str, list[Resources]] = {name: [Resources()] for name in [*names, REST]}
     for instance in synthesis.instances:
-        measured[owners.get(plain(instance.name), REST)].append(instance.used)
+        measured[owners.get(instance.name, REST)].append(instance.used)
     rows = [
         Row(name, Resources.sum(measured[name]), modelled)
         for name, modelled in zip(names, resources(plan), strict=True)
@@ -42,32 +43,25 @@ def compare(plan: Plan, synthesis: Synthesis) -> list[Row]:
 def owners_of(plan: Plan) -> dict[str, str]:
     """The node that the cost model counts each instance of the top with, by the instance's name.
 
-    A FIFO belongs to the node that reads it, and so does what changes the width of its tokens; a fork to its first
-    reader.
+    A FIFO belongs to the node that reads it, and so does what changes the width of its tokens; a fork to the node in
+    front of it.
     """
     made, nodes = kernels(plan), plan.graph.nodes
+    writers = {place: kernel for kernel in made.kernels for place in kernel.outputs}
     readers = {place: kernel for kernel in made.kernels for place in kernel.inputs}
     owners: dict[str, str] = {}
 
     def owner(index: int) -> int:
-        """Of kernel `index`: its own node, or else that of whoever reads what it writes."""
+        """Of kernel `index`: its own node, or else that of whom it writes for, and of a fork that of whom it copies."""
         while (node := made.kernels[index].node) is None:
-            index = made.kernels.index(readers[made.kernels[index].outputs[0]])
+            kernel = made.kernels[index]
+            is_fork = isinstance(kernel.operation, Fork)
+            index = made.kernels.index(writers[kernel.inputs[0]] if is_fork else readers[kernel.outputs[0]])
         return node
 
-    for index, kernel in enumerate(made.kernels):
-        owners[instance(kernel.name)] = nodes[owner(index)].name
-    for place, fifo in enumerate(made.fifos):
-        reader = made.kernels.index(readers[place])
-        owners[instance(f"{fifo.name}.fifo")] = nodes[owner(reader)].name
+    built = top(made)
+    for index, instance in enumerate(built.instances):
+        owners[instance.name] = nodes[owner(index)].name
+    for place, stream in enumerate(built.streams):
+        owners[stream.fifo] = nodes[owner(made.kernels.index(readers[place]))].name
     return owners
-
-
-def plain(name: str) -> str:
-    """The name of an instance without what tells it from a stream or a port of the same name."""
-    return re.sub(r"(_2|_beats)(?=$|_fifo$)", "", name)
-
-
-def instance(name: str) -> str:
-    """The instance of the top that is called `name` in the design."""
-    return re.sub(r"\W", "_", name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fireline.cli import main
+from fireline.codegen.design.kernels import kernels
 from fireline.codegen.host.data import manifest
 from fireline.codegen.host.project import GRAPH, NETWORK, PLAN
 from fireline.codegen.host.serial import PINS
@@ -16,12 +17,13 @@ from fireline.codegen.plan import file as plan_file
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.simple import simple_plan
+from fireline.codegen.rtl.top import top
 from fireline.errors import DoesNotFitError, FirelineError
 from fireline.graph import Graph
 from fireline.sim.tools import command
 from fireline.sim.tools.cells import resources
 from fireline.sim.tools.place import place
-from fireline.sim.tools.stages import REST, owners_of, plain
+from fireline.sim.tools.stages import REST, owners_of
 from fireline.sim.tools.synthesis import Synthesis, synthesize
 from tests.graphs import Builder, fire_network
 
@@ -213,12 +215,15 @@ def test_every_kernel_and_fifo_has_a_node() -> None:
     owners = owners_of(plan)
     assert owners["conv1_mvu"] == owners["conv1_windows_fifo"] == "conv1"
     assert owners["fire2_expand1x1_in_fifo"] == "fire2_expand1x1"
-    assert [owners[plain(name)] for name in ("input_beats", "fire2_concat_2", "conv1_2_fifo")] == [
-        owners["input"],
-        "fire2_concat",
-        owners["conv1_fifo"],
-    ]
+    assert (owners["input_beats"], owners["fire2_concat_2"]) == ("pixels", "fire2_concat")
     assert set(owners.values()) == {node.name for node in plan.graph.nodes}
+    built = top(kernels(plan))
+    assert set(owners) == {one.name for one in built.instances} | {one.fifo for one in built.streams}
+
+
+def test_what_forks_is_counted_with_what_it_copies() -> None:
+    owners = owners_of(simple_plan(fire_network(), device("xc7z020"), 125.0, lanes=2))
+    assert owners["fire2_squeeze_fork"] == owners["fire2_squeeze_fifo"] == "fire2_squeeze"
 
 
 def test_cells_are_counted_in_the_units_of_the_cost_model() -> None:
