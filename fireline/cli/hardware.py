@@ -49,6 +49,13 @@ def hardware_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that folds a network for a device."""
     for option in (
         click.option(
+            "--target",
+            type=click.Choice(["hls", "rtl"]),
+            default="hls",
+            show_default=True,
+            help="C++ for Vitis HLS, or SystemVerilog.",
+        ),
+        click.option(
             "--load-weights", is_flag=True, help="Weights may lie in UltraRAM, loaded by the host at start."
         ),
         click.option("--target-fps", type=float, help="Reach this frame rate with the fewest resources."),
@@ -120,6 +127,7 @@ def plan(
     clock_mhz: float | None,
     target_fps: float | None,
     load_weights: bool,
+    target: Target,
     as_json: bool,
     plot: Path | None,
     timeline: Path | None,
@@ -136,7 +144,7 @@ def plan(
     for picture in filter(None, (plot, timeline)):
         picture_kind(picture)
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
-    made = best_plan(graph, device, clock_mhz, target_fps, freedom)
+    made = best_plan(graph, device, clock_mhz, target_fps, freedom, target)
     result = figures_of(made)
     if timeline and not result.simulated:
         raise FirelineError(
@@ -225,13 +233,6 @@ def resource_lines(summary: Summary) -> list[str]:
 )
 @click.option("--inputs", type=click.Path(path_type=Path), help="Images (.npy) for the project's test bench.")
 @click.option("--force", is_flag=True, help="Replace the project folder.")
-@click.option(
-    "--target",
-    type=click.Choice(["hls", "rtl"]),
-    default="hls",
-    show_default=True,
-    help="C++ for Vitis HLS, or SystemVerilog.",
-)
 def generate(
     model: Path,
     device: str,

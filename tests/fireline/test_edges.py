@@ -1,5 +1,6 @@
 """The rough edges that first users met."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from fireline.cli import fireline, load_command
+from fireline.codegen.lower.network import lower
+from fireline.codegen.plan.file import load
+from fireline.sim.dataflow.planning import figures_of
 from tests.fireline.test_cli import run
 from tests.qonnx_models import QonnxBuilder, fire_model
 
@@ -33,10 +37,22 @@ def test_the_shell_stands_in_the_plan(capsys: Capture, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--plot", "--timeline"])
-def test_a_plan_is_drawn_as_svg_alone(capsys: Capture, tmp_path: Path, option: str) -> None:
-    picture = tmp_path / "x.png"
-    status, _, err = run(capsys, "plan", fire_model(tmp_path), option, picture)
-    assert status == 2 and "ends in .svg" in err and not picture.exists()
+def test_a_plan_is_drawn_as_its_suffix_says(capsys: Capture, tmp_path: Path, option: str) -> None:
+    picture, unknown = tmp_path / "x.png", tmp_path / "x.bmp"
+    status, _, err = run(capsys, "plan", fire_model(tmp_path), option, unknown)
+    assert status == 2 and "no picture of kind 'bmp' (.png, .svg or .pdf)" in err and not unknown.exists()
+    status, _, _ = run(capsys, "plan", fire_model(tmp_path), "--target-fps", "20000", option, picture)
+    assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plan_for_rtl_is_that_of_its_project(capsys: Capture, tmp_path: Path) -> None:
+    model, project = fire_model(tmp_path), tmp_path / "project"
+    args = [model, "--target", "rtl", "--target-fps", "20000"]
+    _, out, _ = run(capsys, "plan", *args, "--json")
+    assert run(capsys, "generate", *args, "--out", project)[0] == 0
+    kept = load(project / "tb" / "plan.json", lower(model))
+    assert kept.target == "rtl"
+    assert figures_of(kept).used.lut == json.loads(out)["resources"]["lut"]["used"]
 
 
 @pytest.mark.parametrize(
