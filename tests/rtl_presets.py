@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fireline.codegen.lower.network import lower
-from fireline.codegen.plan.foldings import Plan
+from fireline.codegen.plan.cycles import lanes
 from fireline.codegen.rtl.project import write_project
 from fireline.graph import Graph
 from fireline.model.presets import PRESETS
@@ -69,11 +69,6 @@ def seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def lanes(plan: Plan) -> int:
-    """Products in a cycle."""
-    return sum(folding.pe * folding.simd * folding.rows for folding in plan.foldings if folding)
-
-
 def row(case: Case, folder: Path) -> tuple[str, bool]:
     """A row of the table, and whether no integer and no cycle differs."""
     plan = best_plan(case.graph(folder), case.device, target_fps=case.rate, target="rtl")
@@ -92,7 +87,7 @@ def row(case: Case, folder: Path) -> tuple[str, bool]:
         f"`{case.name}`",
         case.bits.upper() or "as shipped",
         "×".join(map(str, plan.graph.input.output.shape[1:])),
-        f"{lanes(plan):,}",
+        f"{sum(map(lanes, plan.graph.nodes, plan.foldings)):,}",
         str(differ) if not differ else f"{differ}, first {plain.first or stalled.first}",
         f"{plain.interval:,} / {plain.planned_interval:,}",
         f"{plain.latency:,} / {plain.planned_latency:,}",
