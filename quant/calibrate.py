@@ -137,11 +137,7 @@ def _exponents(weights: Tensor, limit: int, movable: bool) -> Tensor:
 
     They are whole unless the channels are `movable`. A row of zeros takes the median of the others'.
     """
-    peaks = weights.abs().amax(dim=1).double()
-    full = torch.log2(peaks.clamp_min(1e-30) / limit)
-    full = torch.where(
-        peaks > 0, full, full[peaks > 0].median() if bool((peaks > 0).any()) else torch.zeros(())
-    )
+    full = _unclipped(weights, limit)
     fine = _FACTORS if movable else 1
     return (full if movable else torch.ceil(full))[:, None] - torch.arange(_OCTAVES * fine + 1) / fine
 
@@ -152,9 +148,7 @@ def best_exponents(values: Tensor, low: int, high: int, least: Tensor | None = N
     Integers reach from `low` to `high`. No exponent is below `least` (R,). A row of zeros, such as a channel
     pruned away, takes the median of the others'.
     """
-    peaks = values.abs().amax(dim=1).double()
-    top = torch.ceil(torch.log2(peaks.clamp_min(1e-30) / max(-low, high)))
-    top = torch.where(peaks > 0, top, top[peaks > 0].median() if bool((peaks > 0).any()) else torch.zeros(()))
+    top = torch.ceil(_unclipped(values, max(-low, high)))
     best, least_error = top.clone(), torch.full_like(top, torch.inf)
     for down in range(_STEPS_DOWN + 1):
         exponents = top - down if least is None else torch.maximum(top - down, least)
@@ -163,3 +157,10 @@ def best_exponents(values: Tensor, low: int, high: int, least: Tensor | None = N
         better = error < least_error
         best[better], least_error[better] = exponents[better], error[better]
     return best
+
+
+def _unclipped(values: Tensor, limit: int) -> Tensor:
+    """Logarithm (R,) of the scale at which the highest magnitude of each row is `limit`; zeros take the median."""
+    peaks = values.abs().amax(dim=1).double()
+    full, some = torch.log2(peaks.clamp_min(1e-30) / limit), peaks > 0
+    return torch.where(some, full, full[some].median() if bool(some.any()) else torch.zeros(()))

@@ -101,10 +101,10 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
     """The value behind the node's first input, quantized."""
     _check_scale(spec.scale)
     zeros = spec.zero_point.ravel()
-    if not np.isfinite(zeros).all() or (zeros != np.rint(zeros)).any() or (np.abs(zeros) >= 1 << 31).any():
-        wrong = zeros[~(np.isfinite(zeros) & (zeros == np.rint(zeros)) & (np.abs(zeros) < 1 << 31))][0]
+    wrong = zeros[~np.isfinite(zeros) | (zeros != np.rint(zeros)) | (np.abs(zeros) >= 1 << 31)]
+    if wrong.size:
         raise FirelineError(
-            f"zero point {wrong} is not an integer of 32 bits",
+            f"zero point {wrong[0]} is not an integer of 32 bits",
             hint="quantize the zero point (quantize_zero_point in Brevitas)",
         )
     source = node.inputs[0]
@@ -335,11 +335,12 @@ def codes_out(state: State, codes: Codes, tensor: str) -> Activation:
 def _dequantize(state: State, node: OnnxNode, codes: Codes) -> None:
     """The value that `codes` stand for: it is quantized once, whoever reads the codes."""
     tensor = node.inputs[0]
-    source = state.value(codes.source)
-    if isinstance(source, Constant):
-        state.dequantized[tensor] = _constant(source, codes)
-    elif tensor not in state.dequantized:
-        _quantize(state, replace(node, inputs=(codes.source, *node.inputs[1:])), _spec(state, codes))
+    if tensor not in state.dequantized:
+        source = state.value(codes.source)
+        if isinstance(source, Constant):
+            state.values[node.outputs[0]] = _constant(source, codes)
+        else:
+            _quantize(state, replace(node, inputs=(codes.source, *node.inputs[1:])), _spec(state, codes))
         state.dequantized[tensor] = state.values[node.outputs[0]]
     value = state.dequantized[tensor]
     if isinstance(value, Activation):
