@@ -47,17 +47,29 @@ ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-c
 BATCH = 4
 
 
+def channels_first(node: Input, images: Images) -> Images:
+    """Images `(N, C, H, W)` as they are; `(N, H, W, C)`, where the sides tell, with the channels put first.
+
+    Raises:
+        FirelineError: the shape is not the network's.
+    """
+    channels, height, width = node.output.shape
+    if images.ndim == 4 and images.shape[1:] == node.output.shape:
+        return images
+    if images.ndim == 4 and images.shape[1:] == (height, width, channels):
+        return images.transpose(0, 3, 1, 2)
+    raise FirelineError(
+        f"images are (N, {channels}, {height}, {width}), {images.shape} arrived", node=node.name
+    )
+
+
 def quantize(node: Input, images: Images) -> Integers:
-    """Real values `(N, C, H, W)` as the integers that enter the network.
+    """Real values `(N, C, H, W)` or `(N, H, W, C)` as the integers that enter the network.
 
     Raises:
         FirelineError: the shape is not the network's, or a value is not finite.
     """
-    if images.ndim != 4 or images.shape[1:] != node.output.shape:
-        raise FirelineError(
-            f"images are (N, {', '.join(map(str, node.output.shape))}), {images.shape} arrived",
-            node=node.name,
-        )
+    images = channels_first(node, images)
     if images.dtype.kind not in "iuf" or not np.isfinite(images).all():
         raise FirelineError("images hold values that are not finite numbers", node=node.name)
     type, zero_point = node.output.type, node.output.zero_point

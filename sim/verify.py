@@ -15,6 +15,7 @@ from fireline.errors import EngineError, FirelineError, MismatchError
 from fireline.graph import Graph
 from fireline.sim.engines import OFF_GRID, Engine, Images, Integers, Judged
 from fireline.sim.explain import explain, image_region
+from fireline.sim.integer import channels_first
 
 Places = npt.NDArray[np.bool_]
 Reals = npt.NDArray[np.float64]
@@ -180,7 +181,7 @@ def verify(
         graph: the network; its nodes order the comparison.
         reference: the engine that the others are compared with.
         witnesses: the others, each of a name of its own.
-        parts: images (N, C, H, W) in parts; memory is bounded by one part.
+        parts: images (N, C, H, W) or (N, H, W, C) in parts; memory is bounded by one part.
         observe: is shown every part with the reference's tensors.
         jobs: engines that run at the same time, each on one part at a time.
 
@@ -192,7 +193,7 @@ def verify(
     assert len({tally.engine.name for tally in tallies}) == len(tallies) and reference.every == 1
     images, skipped = 0, []
     with ThreadPoolExecutor(jobs) as pool:
-        for part in parts:
+        for part in (channels_first(graph.input, given) for given in parts):
             samples = {tally: tally.sample(images) for tally in tallies}
             active = [tally for tally, seen in samples.items() if len(part[seen])]
             traces = list(pool.map(_Tally.run, active, [part[samples[tally]] for tally in active]))
@@ -320,8 +321,8 @@ def _attributed(
     return wrong, behind
 
 
-def load_images(path: str) -> npt.NDArray[np.generic]:
-    """Images (N, C, H, W) from a .npy file.
+def load_images(graph: Graph, path: str) -> npt.NDArray[np.generic]:
+    """Images (N, C, H, W) of a network from a .npy file, in which the channels may also come last.
 
     Raises:
         FirelineError: the file is missing or holds something else.
@@ -332,6 +333,6 @@ def load_images(path: str) -> npt.NDArray[np.generic]:
         raise FirelineError("no such file", node=path) from None
     except (OSError, ValueError, EOFError) as error:
         raise FirelineError(f"not a numpy array: {error}", node=path) from None
-    if not isinstance(images, np.ndarray) or images.ndim != 4:
+    if not isinstance(images, np.ndarray):
         raise FirelineError("an array (N, C, H, W) expected", node=path)
-    return images
+    return channels_first(graph.input, images)

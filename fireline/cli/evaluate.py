@@ -96,7 +96,7 @@ def read_source(graph: Graph, inputs: Path | None, data: str | None, limit: int 
     if (inputs is None) == (data is None):
         raise FirelineError("name the images with --inputs FILE.npy or with --data DATA")
     if inputs is not None:
-        return Source(images=load_images(str(inputs))[:limit])
+        return Source(images=load_images(graph, str(inputs))[:limit])
     entry = graph.input.output
     ends = entry.real(np.array([[[entry.type.min]], [[entry.type.max]]]))
     if set(entry.scale) != {1} or ends.min() > 0 or ends.max() < PIXEL_MAX:

@@ -261,7 +261,7 @@ def generate(
             raise FirelineError("this model has no run folder", hint="name the project folder with --out")
         out = model / PROJECTS[target]
     graph = load_graph(model)
-    images = None if inputs is None else load_images(str(inputs))
+    images = None if inputs is None else load_images(graph, str(inputs))
     with step(f"generate {out}"):
         made = fireline.generate(
             graph,

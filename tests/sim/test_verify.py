@@ -106,10 +106,18 @@ def test_bad_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FirelineError, match="no images"):
         verify(graph, simulator(graph), [], [])
     with pytest.raises(FirelineError, match="no such file"):
-        load_images(str(tmp_path / "missing.npy"))
+        load_images(graph, str(tmp_path / "missing.npy"))
     (tmp_path / "text.npy").write_text("not numbers")
     with pytest.raises(FirelineError, match="not a numpy array"):
-        load_images(str(tmp_path / "text.npy"))
+        load_images(graph, str(tmp_path / "text.npy"))
     np.save(tmp_path / "flat.npy", np.zeros(4))
-    with pytest.raises(FirelineError, match=r"\(N, C, H, W\)"):
-        load_images(str(tmp_path / "flat.npy"))
+    with pytest.raises(FirelineError, match=r"images are \(N, 3, 15, 15\), \(4,\) arrived"):
+        load_images(graph, str(tmp_path / "flat.npy"))
+
+
+def test_images_may_have_their_channels_last(tmp_path: Path) -> None:
+    graph = fire_network()
+    images = random_pixels(graph, 2)
+    np.save(tmp_path / "last.npy", images.transpose(0, 2, 3, 1))
+    assert np.array_equal(load_images(graph, str(tmp_path / "last.npy")), images)
+    assert np.array_equal(graph.simulate(images.transpose(0, 2, 3, 1)), graph.simulate(images))
