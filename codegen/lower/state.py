@@ -11,6 +11,7 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
+from fireline.check import MAX_WEIGHT_BITS
 from fireline.codegen.lower.names import node_name
 from fireline.codegen.lower.onnx_file import OnnxGraph
 from fireline.codegen.lower.values import (
@@ -342,20 +343,34 @@ class State:
         """An `Add` node, its operands aligned to the largest scale that divides both of theirs."""
         if a.shape != b.shape or a.layout != b.layout:
             raise FirelineError(f"operands differ in shape: {a.shape} and {b.shape}")
-        for x in (a, b):
-            if len(set(x.scale)) != 1:
-                raise FirelineError(
-                    f"its operand {self.nodes[x.index].name} has one scale per channel",
-                    hint="quantize both per tensor before adding",
-                )
         a, b = (x if x.plain and min(x.scale) > 0 else self.settle(x, tensor) for x in (a, b))
-        step = common_scale(a.scale[0], b.scale[0])
-        mult = (int(a.scale[0] / step), int(b.scale[0] / step))
-        accumulator = IntType.holding(*add_range(mult, self.tensor(a).type, self.tensor(b).type))
-        output = Tensor(a.shape, accumulator, (step,))
-        node = Add(self.name(tensor, "add"), None, (a.index, b.index), output, mult, accumulator, None)
+        step = tuple(map(common_scale, a.scale, b.scale))
+        (a, by_a), (b, by_b) = (self._in_steps(x, step) for x in (a, b))
+        accumulator = IntType.holding(*add_range((by_a, by_b), self.tensor(a).type, self.tensor(b).type))
+        output = Tensor(a.shape, accumulator, shared(step))
+        node = Add(
+            self.name(tensor, "add"), None, (a.index, b.index), output, (by_a, by_b), accumulator, None
+        )
         offset = tuple(x + y for x, y in zip(a.offset, b.offset, strict=True))
         return replace(self.append(node, self.read_once(tensor), a.layout), offset=offset)
+
+    def _in_steps(self, x: Activation, step: tuple[Fraction, ...]) -> tuple[Activation, int]:
+        """`x` and the factor that makes it steps of `step`, which a node multiplies by where channels differ in it."""
+        factors = [int(scale / one) for scale, one in zip(x.scale, step, strict=True)]
+        if len(set(factors)) == 1:
+            return x, factors[0]
+        type = IntType.holding(0, max(factors))
+        if type.bits > MAX_WEIGHT_BITS:
+            raise FirelineError(
+                f"its operand {self.nodes[x.index].name} has one scale per channel, whole steps of which the sum has "
+                f"only with factors of {type.bits} bits",
+                hint="quantize it per tensor before adding, or use powers of two as scales",
+            )
+        weight = np.array(factors, dtype=np.int64)
+        name = self.name(f"{self.nodes[x.index].name}_aligned", "align")
+        made = self.depthwise(x, name, weight, type, 0 * weight)
+        made = replace(made, output=replace(made.output, scale=shared(step)))
+        return replace(self.append(made, True, x.layout), offset=x.offset), 1
 
     def quantize_input(
         self, target: Target, tensor: str, layout: Layout, zero_point_first: bool = False

@@ -9,7 +9,6 @@ import numpy as np
 
 from fireline.codegen.design.arithmetic import plain_rule, wide_type
 from fireline.codegen.design.memories import pack_rows
-from fireline.errors import FirelineError
 from fireline.fixed import IntArray, IntType
 from fireline.graph import Node, Requantize, Rule, Thresholds
 
@@ -42,10 +41,7 @@ def banks(name: str, rows: IntArray, bits: int, depth: int) -> dict[str, str]:
 def rule_constants(rule: Rule | None, acc: IntType, node: Node, pe: int) -> Constants:
     """The rule behind accumulators of type `acc`, `pe` at a time, as fl_requantize takes it."""
     rule = plain_rule(rule, node.output)
-    low, high = rule.low, rule.high
-    if low < -(1 << 31) or high >= 1 << 31:
-        raise FirelineError(f"outputs from {low} to {high} are wider than 32 bits", node=node.name)
-    parameters: dict[str, Value] = {"OUT_BITS": node.output.type.bits, "LOW": low}
+    parameters: dict[str, Value] = {"OUT_BITS": node.output.type.bits, "LOW": rule.low}
     files: dict[str, str] = {}
     if isinstance(rule, Thresholds):
         _thresholds(rule, acc, node.name, pe, parameters, files)

@@ -15,8 +15,8 @@ module fl_requantize #(
     parameter int ACC_BITS = 16,  // signed
     parameter int OUT_BITS = 8,
     parameter int WIDE_BITS = 24,  // signed
-    parameter bit signed [31:0] LOW = 0,
-    parameter bit signed [31:0] HIGH = 255,
+    parameter bit signed [63:0] LOW = 0,
+    parameter bit signed [63:0] HIGH = 255,
     parameter bit signed [63:0] MULT = 1,
     parameter int MULT_BITS = 2,  // signed
     parameter int MULT_ROWS = 0,

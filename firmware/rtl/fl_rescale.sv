@@ -9,8 +9,8 @@ module fl_rescale #(
     // The rule, as in fl_requantize.
     parameter int OUT_BITS = 8,
     parameter int WIDE_BITS = 24,
-    parameter bit signed [31:0] LOW = 0,
-    parameter bit signed [31:0] HIGH = 255,
+    parameter bit signed [63:0] LOW = 0,
+    parameter bit signed [63:0] HIGH = 255,
     parameter bit signed [63:0] MULT = 1,
     parameter int MULT_BITS = 2,
     parameter int MULT_ROWS = 0,

@@ -49,6 +49,10 @@ def relu4(b: QonnxBuilder, x: str, scale: Any = 0.25) -> str:
     return b.quant(b.relu(x), scale, 4)
 
 
+def conv_per_channel(b: QonnxBuilder, x: str, scales: list[float]) -> str:
+    return b.conv(x, 2, len(scales), scale=np.array(scales).reshape(-1, 1, 1, 1))
+
+
 GOOD: dict[str, Callable[[QonnxBuilder, str], str]] = {
     "per channel weights": lambda b, x: relu4(
         b, b.conv(x, 2, 4, scale=2.0 ** -np.arange(1, 5).reshape(4, 1, 1, 1))
@@ -78,6 +82,22 @@ GOOD: dict[str, Callable[[QonnxBuilder, str], str]] = {
     "grouped": lambda b, x: relu4(b, b.conv(x, 2, 4, 3, groups=2)),
     "add of accumulators": lambda b, x: relu4(
         b, b.node("Add", [b.conv(x, 2, 3), b.conv(x, 2, 3, scale=2.0**-6)])
+    ),
+    "add of an accumulator per channel to a bypass": lambda b, x: relu4(
+        b, b.node("Add", [conv_per_channel(b, x, [0.25, 0.0625, 0.5]), relu4(b, b.conv(x, 2, 3))])
+    ),
+    "add of two accumulators per channel, one with a zero point before it": lambda b, x: relu4(
+        b,
+        b.node(
+            "Add",
+            [
+                conv_per_channel(b, x, [0.25, 0.0625, 0.5]),
+                conv_per_channel(b, b.quant(b.conv(x, 2, 2), 0.5, 4, zero_point=5.0), [0.5, 0.125, 0.0625]),
+            ],
+        ),
+    ),
+    "add of accumulators per channel with any float32 as scales": lambda b, x: relu4(
+        b, b.node("Add", [conv_per_channel(b, x, [0.1, 0.3, 0.7]), b.conv(x, 2, 3)])
     ),
     "channel offsets": lambda b, x: relu4(
         b, b.node("Add", [b.conv(x, 2, 3), b.constant(np.array([0.5, -1, 2]).reshape(1, 3, 1, 1))])
@@ -484,6 +504,19 @@ BAD: dict[str, tuple[Callable[[QonnxBuilder, str], str], str]] = {
     "every unsupported node at once": (
         lambda b, x: b.node("Erf", [b.node("Softmax", [b.node("Cos", [b.node("Erf", [x])])])]),
         r"unsupported: Erf Erf_t\d+, Cos Cos_t\d+, Softmax Softmax_t\d+, Erf Erf_t\d+ \(see docs",
+    ),
+    "an add of operands whose scales per channel have no common step": (
+        lambda b, x: relu4(
+            b,
+            b.node(
+                "Add",
+                [
+                    conv_per_channel(b, relu4(b, b.conv(x, 2, 2), 0.1713), [0.1, 0.3, 0.7]),
+                    b.conv(x, 2, 3),
+                ],
+            ),
+        ),
+        r"operand \w+ has one scale per channel, .* factors of \d+ bits .*powers of two",
     ),
     "a missing input": (lambda b, x: b.node("Add", [x]), "1 inputs where 2 belong"),
     "weights of other channels": (lambda b, x: b.conv(x, 3, 4), r"do not fit 2 channels"),

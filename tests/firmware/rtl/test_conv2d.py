@@ -186,6 +186,7 @@ def _rules(random: np.random.Generator, channels: int) -> list[tuple[Rule | None
         (scale(each(-40, 40), each(-99, 99), each(0, 9), -3, 11), IntType(5, True)),
         (Thresholds(-2, random.choice([-1, 1], channels), steps_each), IntType(4, True)),
         (Thresholds(0, np.array([-1]), steps_one), IntType(1, False)),
+        (scale([3], [1 << 35], [0], 1 << 34, (1 << 35) + 20), IntType(37, False)),
     ]
 
 
