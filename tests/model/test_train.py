@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,14 +133,15 @@ def test_a_stopped_training_ends_as_if_it_had_not_been_stopped(
     training = Training(phases, batch=64, augment=Augment(flip=True, shift=1, cutout=2), average=0.9)
     data, test = some_images()
     whole = train(preset("digits"), data, test, training, files(tmp_path / "whole"))
-    for step in (5, 10, 14):  # in the second epoch, before the second phase, in its second epoch
-        folder = files(tmp_path / str(step))
+    folder = files(tmp_path / "parts")
+    # In the second epoch; then from its start, before the second phase; from there, in that phase's second epoch.
+    for steps in (5, 7, 5):
         with monkeypatch.context() as patch, pytest.raises(Stopped):
-            stopped_at(step, patch)
+            stopped_at(steps, patch)
             train(preset("digits"), data, test, training, folder)
-        assert equal(train(preset("digits"), data, test, training, folder), whole)
-        assert history(folder.metrics) == history(tmp_path / "whole" / "m.csv")
-        assert not folder.checkpoint.exists()
+    assert equal(train(preset("digits"), data, test, training, folder), whole)
+    assert history(folder.metrics) == history(tmp_path / "whole" / "m.csv")
+    assert not folder.checkpoint.exists()
 
 
 def test_a_checkpoint_of_another_training_or_damaged_is_refused(
@@ -170,7 +172,7 @@ def test_pruned_weights_stay_zero_until_the_dense_phase(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:
-    command = [FIRELINE, "train", "digits", "--epochs", "12", "--out"]
+    command = [FIRELINE, "train", "digits", "--epochs", "6", "--out"]
     one = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, str(tmp_path / "whole")], check=True, env=one, capture_output=True)
     folder = tmp_path / "killed"
@@ -211,7 +213,7 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = read_recipe("digits")
+    recipe = replace(read_recipe("digits"), train=one_phase(1))
     run = train_run(recipe, tmp_path)
     stopped_at(1, monkeypatch)
     assert train_run(recipe, tmp_path) == run == read_run(tmp_path)
