@@ -22,14 +22,18 @@ module fl_adder_tree #(
       for (genvar i = 0; i < PAIRS; i++) begin : g_pair
         wire signed [WIDE-1:0] low = WIDE'($signed(terms[2*i*BITS+:BITS]));
         wire signed [WIDE-1:0] high = WIDE'($signed(terms[(2*i+1)*BITS+:BITS])) <<< SHIFT;
+        logic signed [WIDE-1:0] pair;
         if (MINUS_LAST && 2 * i + 2 == TERMS) begin : g_minus
-          always_ff @(posedge clk) sums[i*WIDE+:WIDE] <= low - high;
+          always_ff @(posedge clk) pair <= low - high;
         end else begin : g_plus
-          always_ff @(posedge clk) sums[i*WIDE+:WIDE] <= low + high;
+          always_ff @(posedge clk) pair <= low + high;
         end
+        assign sums[i*WIDE+:WIDE] = pair;
       end
       if (LEFT > PAIRS) begin : g_odd
-        always_ff @(posedge clk) sums[PAIRS*WIDE+:WIDE] <= WIDE'($signed(terms[2*PAIRS*BITS+:BITS]));
+        logic signed [WIDE-1:0] odd;
+        always_ff @(posedge clk) odd <= WIDE'($signed(terms[2*PAIRS*BITS+:BITS]));
+        assign sums[PAIRS*WIDE+:WIDE] = odd;
       end
       fl_adder_tree #(
           .TERMS(LEFT), .BITS(WIDE), .SHIFT(2 * SHIFT), .MINUS_LAST(MINUS_LAST && LEFT > PAIRS), .SUM_BITS(SUM_BITS)

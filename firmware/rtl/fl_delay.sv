@@ -13,12 +13,14 @@ module fl_delay #(
     if (CYCLES == 0) begin : g_none
       assign y = x;
     end else begin : g_some
-      logic [CYCLES*BITS-1:0] kept;
-      always_ff @(posedge clk) begin
-        kept <= (CYCLES * BITS)'({kept, x});
-        if (RESET && rst) kept <= '0;
+      wire [(CYCLES+1)*BITS-1:0] way;
+      assign way[0+:BITS] = x;
+      for (genvar i = 0; i < CYCLES; i++) begin : g_cycle
+        logic [BITS-1:0] kept;
+        always_ff @(posedge clk) kept <= RESET && rst ? '0 : way[i*BITS+:BITS];
+        assign way[(i+1)*BITS+:BITS] = kept;
       end
-      assign y = kept[CYCLES*BITS-1-:BITS];
+      assign y = way[CYCLES*BITS+:BITS];
     end
   endgenerate
 endmodule
