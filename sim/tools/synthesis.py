@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from glob import escape
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fireline.codegen.host.project import NETWORK
 from fireline.codegen.host.serial import BOARD_TOP
@@ -35,6 +36,10 @@ SYNTHESIS = {
     "zynquplus": "synth_xilinx -family xcup -flatten -noiopad -noclkbuf",
     "ultrascaleplus": "synth_xilinx -family xcup -flatten -noiopad -noclkbuf",
 }
+
+# Modules that one run of Yosys synthesizes: reading its library of Xilinx cells takes it longer than most modules. Each
+# of an ECP5 is a netlist of its own, that library included, to be linked.
+BATCH = {"ecp5": 1, "zynq7000": 24, "zynquplus": 24, "ultrascaleplus": 24}
 
 BUILD = "build/synth"
 SOURCE, NETLIST, CELLS = "module.il", "netlist.il", "cells.json"
@@ -97,11 +102,11 @@ def synthesize(project: Path, part: Device, jobs: int, *, board: bool = False) -
             todo.append(_Job(name, SYNTHESIS[part.family], (*held, name), tuple(held)))
         else:
             todo.append(_Job(name, SYNTHESIS[part.family], tuple(rtlil.below(name, design)), ()))
-    folders = dict(zip(types, _run(project, design, todo, jobs), strict=True))
+    folders = dict(zip(types, _run(project, design, todo, BATCH[part.family], jobs), strict=True))
     return Synthesis(
         rtlil.source_name(top.name),
         version(YOSYS),
-        tuple(Instance(name, cell, _cells(folders[cell], cell), folders[cell]) for name, cell in rows),
+        tuple(Instance(name, cell, _cells(folders[cell]), folders[cell]) for name, cell in rows),
     )
 
 
@@ -156,29 +161,19 @@ def _network(project: Path) -> str:
 
 @dataclass(frozen=True)
 class _Job:
-    """One run of Yosys: module `name`, built of `modules`, some of which are black boxes to it."""
+    """One module to be synthesized: `name`, built of `modules`, some of which are black boxes to it."""
 
     name: str
     command: str
     modules: tuple[str, ...]
     black_boxes: tuple[str, ...]
 
-    @property
-    def script(self) -> str:
-        lines = [f"read_rtlil {SOURCE}", *(f"blackbox {other}" for other in self.black_boxes)]
-        lines += [
-            f"{self.command} -top {self.name}",
-            f"tee -q -o {CELLS} stat -json -top {self.name}",
-            f"write_rtlil {NETLIST}",
-        ]
-        return "\n".join(lines) + "\n"
-
     def folder(self, project: Path, design: Mapping[str, rtlil.Module]) -> Path:
         """Where its result lies: named by all that it is made from, memories included.
 
         What Yosys elaborated is no such name, because the numbers in it depend on other modules.
         """
-        read = [version(YOSYS), self.script]
+        read = [version(YOSYS), _script([self])]
         for module in map(design.get, self.modules):
             assert module
             # A memory in several banks has the beginning of their names.
@@ -189,30 +184,79 @@ class _Job:
         return project / BUILD / f"{rtlil.source_name(self.name)}-{key}"
 
 
-def _run(project: Path, design: Mapping[str, rtlil.Module], todo: Sequence[_Job], jobs: int) -> list[Path]:
-    """The folders of all results, in order; those that are there already are not made again."""
-    done = 0
+def _script(batch: Sequence[_Job]) -> str:
+    """What Yosys does to one module, or to several, each by itself, as the cells of a module `together`."""
+    names, command = [job.name for job in batch], batch[0].command
+    lines = [f"read_rtlil {SOURCE}"]
+    if len(names) == 1:
+        lines += [f"blackbox {other}" for other in batch[0].black_boxes]
+        lines += [f"{command} -top {names[0]}", f"write_rtlil 0-{NETLIST}"]
+    else:  # one may be part of another: all are made flat before they are kept apart
+        every = " ".join(names)
+        lines += ["hierarchy -top together", "proc", f"flatten {every}"]
+        lines += [
+            f"setattr -mod -set keep_hierarchy 1 {every}",
+            f"{command} -top together",
+            "delete together",
+        ]
+        for place, name in enumerate(names):
+            lines += [f"select {name}", f"write_rtlil -selected {place}-{NETLIST}", "select -clear"]
+    lines.append(f"tee -q -o {CELLS} stat -json")
+    return "\n".join(lines) + "\n"
+
+
+def _run(
+    project: Path, design: Mapping[str, rtlil.Module], todo: Sequence[_Job], most: int, jobs: int
+) -> list[Path]:
+    """The folders of all results, in order; those that are there already are not made again.
+
+    One run takes `most` modules, and `jobs` run at a time.
+    """
+    folders = [job.folder(project, design) for job in todo]
+    missing = [pair for pair in zip(todo, folders, strict=True) if not pair[1].exists()]
+    alone = [[pair] for pair in missing if pair[0].black_boxes]
+    others = [pair for pair in missing if not pair[0].black_boxes]
+    batches = alone + [others[at : at + most] for at in range(0, len(others), most)]
+    done = len(todo) - len(missing)
     with progress("synthesize", len(todo)) as advance, ThreadPoolExecutor(jobs) as pool:
 
-        def one(job: _Job) -> Path:
+        def one(batch: Sequence[tuple[_Job, Path]]) -> None:
             nonlocal done
-            folder = job.folder(project, design)
-            if not folder.exists():
-                with new_folder(folder) as made:
-                    (made / SOURCE).write_text("\n".join(design[name].text for name in job.modules))
-                    (made / "script.ys").write_text(job.script)
-                    call(YOSYS, ["-q", "-l", "yosys.log", "-s", "script.ys"], made)
-            done += 1
+            _synthesize(project, design, batch)
+            done += len(batch)
             advance(done)
-            return folder
 
         try:
-            return list(pool.map(one, todo))
+            list(pool.map(one, batches))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    return folders
 
 
-def _cells(folder: Path, name: str) -> Counter[str]:
-    counts = json.loads((folder / CELLS).read_text())["modules"][name]["num_cells_by_type"]
-    return Counter({cell: int(count) for cell, count in counts.items()})
+def _synthesize(
+    project: Path, design: Mapping[str, rtlil.Module], batch: Sequence[tuple[_Job, Path]]
+) -> None:
+    """Run Yosys on the modules of `batch`, and put what it makes of each into its folder."""
+    work = [job for job, _ in batch]
+    texts = [design[name].text for name in dict.fromkeys(name for job in work for name in job.modules)]
+    if len(batch) > 1:
+        cells = [
+            f"  attribute \\keep 1\n  cell {job.name} $cell{place}\n  end\n" for place, job in enumerate(work)
+        ]
+        texts.append("module \\together\n" + "".join(cells) + "end\n")
+    (project / BUILD).mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=project / BUILD) as name:
+        here = Path(name)
+        (here / SOURCE).write_text("\n".join(texts))
+        (here / "script.ys").write_text(_script(work))
+        call(YOSYS, ["-q", "-l", "yosys.log", "-s", "script.ys"], here)
+        counted = json.loads((here / CELLS).read_text())["modules"]
+        for place, (job, folder) in enumerate(batch):
+            with new_folder(folder) as made:
+                (here / f"{place}-{NETLIST}").rename(made / NETLIST)
+                (made / CELLS).write_text(json.dumps(counted[job.name]["num_cells_by_type"]))
+
+
+def _cells(folder: Path) -> Counter[str]:
+    return Counter({cell: int(count) for cell, count in json.loads((folder / CELLS).read_text()).items()})
