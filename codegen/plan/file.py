@@ -44,6 +44,14 @@ def load(path: Path, graph: Graph) -> Plan:
         ) from None
 
 
+def is_of(path: Path, plan: Plan) -> bool:
+    """Whether the file at `path` is there, and is what `dump` writes of this plan."""
+    try:
+        return bool(json.loads(path.read_text()) == json.loads(dump(plan)))
+    except (OSError, ValueError):
+        return False
+
+
 def parse(content: dict[str, Any], graph: Graph) -> Plan:
     """The plan for `graph` of which `content` is what a file holds; raises whatever is wrong with it."""
     foldings = tuple(Folding(**folding) for folding in content["foldings"])

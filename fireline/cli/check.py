@@ -109,7 +109,7 @@ def report(
     """Evaluate a run on labelled data and write one HTML page about it.
 
     RUN holds a quantized network and the project that `generate` made of it. What Vitis HLS and Vivado reported in the
-    project is set beside the plan.
+    project, and what cosim, synth and pnr found, is set beside the plan.
     """
     from fireline.cli.reporting import report_run
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from fireline.cli.hardware import PROJECTS, found_objects, print_found
 from fireline.cli.output import print_table, say
 
 
@@ -22,7 +23,7 @@ from fireline.cli.output import print_table, say
 @click.option(
     "--tools",
     is_flag=True,
-    help="Set the plan of a project beside the reports of Vitis HLS and Vivado in it.",
+    help="Set the plan of a project beside what Vitis HLS, Vivado, cosim, synth and pnr found.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def compare(runs: tuple[Path, ...], plot: Path | None, paired: bool, tools: bool, as_json: bool) -> None:
@@ -30,7 +31,8 @@ def compare(runs: tuple[Path, ...], plot: Path | None, paired: bool, tools: bool
 
     With --paired, compare the float networks of two runs that `train` left: Student's paired t-test on the same test
     images. With --tools, name one project or a run that holds one: csynth.xml, report_utilization and
-    report_timing_summary are read where they lie in it, and each figure says what it is.
+    report_timing_summary are read where they lie in it, and what cosim, synth and pnr found; each figure says what it
+    is.
     """
     if tools:
         print_tools(runs, as_json)
@@ -79,23 +81,21 @@ def print_paired(runs: tuple[Path, ...], as_json: bool) -> None:
 
 
 def print_tools(projects: tuple[Path, ...], as_json: bool) -> None:
-    """The plan of a project beside what the tools made of it."""
-    from dataclasses import asdict
-
+    """The plan of a project, or of the first in a run with reports of tools, beside what they made of it."""
+    from fireline.codegen.host.project import PLAN
     from fireline.errors import FirelineError
+    from fireline.sim.vendor.beside import find_reports
     from fireline.sim.vendor.project import of_project
 
     if len(projects) != 1:
         raise FirelineError(f"{len(projects)} projects are not one", hint="fireline compare --tools PROJECT")
     [project] = projects
-    rows = of_project(project / "project" if (project / "project").is_dir() else project)
+    inside = [project / name for name in PROJECTS.values() if (project / name / PLAN).exists()] or [project]
+    rows = of_project(next(filter(find_reports, inside), inside[0]))
     if as_json:
-        click.echo(json.dumps([{**asdict(one), "difference": one.difference} for one in rows], indent=2))
+        click.echo(json.dumps(found_objects(rows), indent=2))
         return
-    print_table(
-        ["stage", "figure", "planned", "found", "difference", "evidence"],
-        [(one.stage or "the design", *one.cells()) for one in rows],
-    )
+    print_found(rows)
 
 
 def row(run: Path) -> dict[str, Any]:

@@ -31,11 +31,15 @@ def cosim(project: Path, images: int, stall: int | None, netlist: bool, as_json:
     """
     from fireline.errors import MismatchError
     from fireline.sim.rtl import cosimulate
+    from fireline.sim.vendor.figures import NETLIST_SIMULATED, RTL_SIMULATED
+    from fireline.sim.vendor.kept import keep_cosimulation
 
     project = project / "rtl" if (project / "rtl" / "tb").is_dir() else project
     with step(f"cosim {project}"):
         result = cosimulate(project, images, stall, netlist=netlist)
-    evidence = "netlist-simulated" if netlist else "RTL-simulated"
+    evidence = NETLIST_SIMULATED if netlist else RTL_SIMULATED
+    if not result.mismatches and stall is None:
+        keep_cosimulation(project, result, evidence)
     if as_json:
         click.echo(json.dumps(as_json_object(result, evidence), indent=2))
     else:

@@ -37,10 +37,13 @@ def synth(project: Path, jobs: int | None, as_json: bool) -> None:
     synthesized again. The tools come with `pip install fireline[rtl]`.
     """
     from fireline.sim.tools.stages import compare
+    from fireline.sim.vendor.figures import SYNTHESIZED
+    from fireline.sim.vendor.kept import keep_synthesis
 
     project, plan = _opened(project)
     made = _synthesized(project, plan, jobs)
     rows = compare(plan, made)
+    keep_synthesis(project, plan, rows)
     total = rows[-1]
     if as_json:
         stages = [
@@ -50,7 +53,7 @@ def synth(project: Path, jobs: int | None, as_json: bool) -> None:
         result = {
             "device": plan.device.name,
             "tool": made.yosys,
-            "evidence": "synthesized",
+            "evidence": SYNTHESIZED,
             "stages": stages,
             "total": {"measured": asdict(total.measured), "modelled": asdict(total.modelled)},
         }
@@ -96,6 +99,8 @@ def pnr(
     from fireline.errors import DoesNotFitError
     from fireline.sim.tools.command import version
     from fireline.sim.tools.place import NEXTPNR, place
+    from fireline.sim.vendor.figures import ROUTED
+    from fireline.sim.vendor.kept import keep_placement
 
     if board and clock_mhz is not None:
         raise click.UsageError("The clock of a board is that of its project: generate --clock.")
@@ -106,11 +111,13 @@ def pnr(
     with step(f"pnr {project}"):
         tries = [place(project, plan.device, made, aim, seed, pins) for seed in range(1, seeds + 1)]
     best = max(tries, key=lambda placed: placed.fmax_mhz)
+    if not board:  # the plan knows nothing of what is around the network there
+        keep_placement(project, plan, best, aim)
     if as_json:
         result = {
             "device": plan.device.name,
             "tool": version(NEXTPNR),
-            "evidence": "placed and routed",
+            "evidence": ROUTED,
             "fmax_mhz": best.fmax_mhz,
             "seeds": {placed.seed: placed.fmax_mhz for placed in tries},
             "utilization": {

@@ -12,12 +12,13 @@ import click
 from fireline.cli.output import complete, device_names, print_table, say, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from fireline.codegen.lower.network import Lowered
     from fireline.codegen.plan.foldings import Target
     from fireline.codegen.plan.summary import Summary
     from fireline.graph import Graph
+    from fireline.sim.vendor.beside import Beside
 
 
 # Where a run folder has its project of each target.
@@ -135,17 +136,19 @@ def plan(
     """Choose pe and simd of every stage for a device, and show what it costs.
 
     MODEL is a run folder or a QONNX file. Interval and latency are simulated cycle by cycle, unless that takes long.
+    What tools found of the run's project, where it is of this plan, follows with what each figure is.
     """
     from fireline.codegen.plan.options import Freedom
     from fireline.errors import FirelineError
     from fireline.picture import picture_kind, write_picture
     from fireline.sim.dataflow.planning import best_plan, figures_of
+    from fireline.sim.vendor.project import of_plan
 
     for picture in filter(None, (plot, timeline)):
         picture_kind(picture)
     graph, freedom = load_graph(model), Freedom(loaded=load_weights)
     made = best_plan(graph, device, clock_mhz, target_fps, freedom, target)
-    result = figures_of(made)
+    result, found = figures_of(made), of_plan(made, model / PROJECTS[target])
     if timeline and not result.simulated:
         raise FirelineError(
             f"a timeline of {result.initiation_interval:,} cycles an image is too long",
@@ -162,9 +165,11 @@ def plan(
 
         write_picture(draw_timeline(made, trace(network(made), frames=2)), timeline)
     if as_json:
-        click.echo(json.dumps(as_json_object(result), indent=2))
+        click.echo(json.dumps({**as_json_object(result), "found": found_objects(found)}, indent=2))
     else:
         print_plan(result)
+        if found:
+            print_found(found)
 
 
 def as_json_object(summary: Summary) -> dict[str, Any]:
@@ -213,6 +218,19 @@ def print_plan(summary: Summary) -> None:
     say(f"latency {summary.latency:,} cycles, {milliseconds:.3g} ms ({how})")
     for line in resource_lines(summary):
         say(line)
+
+
+def print_found(rows: Iterable[Beside]) -> None:
+    """What the tools found of a project, beside its plan."""
+    print_table(
+        ["stage", "figure", "planned", "found", "difference", "evidence"],
+        [(one.stage or "the design", *one.cells()) for one in rows],
+    )
+
+
+def found_objects(rows: Iterable[Beside]) -> list[dict[str, Any]]:
+    """The same for JSON."""
+    return [{**asdict(one), "difference": one.difference} for one in rows]
 
 
 def resource_lines(summary: Summary) -> list[str]:

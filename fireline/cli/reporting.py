@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fireline.cli.evaluate import Evaluation, Source, evaluate
+from fireline.cli.hardware import PROJECTS
 from fireline.cli.results import save_results
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def report_run(
             statistics=statistics.nodes(),
             classes=data.classes if data else (),
             disagreements=disagreements(evaluation, graph, compared.differ[:SHOWN] if compared else ()),
-            tools=tuple(of_plan(plan, run / "project")),
+            tools=tuple(of_plan(plan, run / PROJECTS[plan.target])),
             proofs=lowered.proofs,
         ),
     )

@@ -36,8 +36,8 @@ class Report:
 
     `timing` is the cycle simulation of `plan`. `facts` are shown at the top as they are, such as ("bits", "w8a8").
     `engines` are the accuracies of the exact engines, the one that stands for the firmware last. `agreement` is between
-    the float network and the firmware, and `disagreements` some of its images. `tools` is what Vitis HLS and Vivado
-    say, beside the plan. `proofs` are those of lowering.
+    the float network and the firmware, and `disagreements` some of its images. `tools` is what tools found
+    of the project, beside the plan. `proofs` are those of lowering.
     """
 
     title: str

@@ -10,7 +10,8 @@ from pathlib import Path
 from fireline.codegen.plan.summary import Summary
 from fireline.errors import FirelineError
 from fireline.sim.vendor.csynth import read_csynth
-from fireline.sim.vendor.figures import EVIDENCE, Figures, ToolReport
+from fireline.sim.vendor.figures import ESTIMATED, EVIDENCE, Figures, ToolReport
+from fireline.sim.vendor.kept import kept
 from fireline.sim.vendor.vivado import is_vivado, read_vivado
 
 UNITS = {"interval": "cycles", "latency": "cycles", "clock": "ns", "slack": "ns"}
@@ -41,12 +42,15 @@ class Beside:
 
 
 def find_reports(project: Path) -> list[ToolReport]:
-    """Every report of Vitis HLS and Vivado below a project's folder, the newest of each kind, weak evidence first.
+    """What tools left of a project, weak evidence first.
+
+    That are the reports of Vitis HLS and Vivado below its folder, the newest of each kind, and what is kept of the open
+    tools.
 
     Raises:
         FirelineError: one of them is damaged.
     """
-    kept: dict[tuple[str, bool, bool], ToolReport] = {}
+    newest: dict[tuple[str, bool, bool], ToolReport] = {}
     files = sorted(
         {*project.rglob("csynth.xml"), *project.rglob("*.rpt")}, key=lambda f: (f.stat().st_mtime, str(f))
     )
@@ -57,8 +61,8 @@ def find_reports(project: Path) -> list[ToolReport]:
             report = read_vivado(file)
         else:
             continue  # Vivado writes many others
-        kept[report.evidence, report.whole.slack is None, bool(report.parts)] = report
-    return sorted(kept.values(), key=lambda one: EVIDENCE.index(one.evidence))
+        newest[report.evidence, report.whole.slack is None, bool(report.parts)] = report
+    return sorted([*newest.values(), *kept(project)], key=lambda one: EVIDENCE.index(one.evidence))
 
 
 def beside(summary: Summary, top: str, part: str, reports: Iterable[ToolReport]) -> list[Beside]:
@@ -70,7 +74,9 @@ def beside(summary: Summary, top: str, part: str, reports: Iterable[ToolReport])
     planned: dict[str, Figures] = {"": _whole(summary)}
     for stage in summary.stages:
         used = stage.resources
-        planned[stage.name] = Figures(stage.cycles, None, used.lut, used.ff, used.dsp, used.bram36, used.uram)
+        planned[stage.name] = Figures(
+            stage.cycles, None, used.lut, used.ff, used.dsp, used.bram36, used.ebr, used.uram
+        )
     found: dict[tuple[str, str], Beside] = {}
     for report in reports:
         _check(report, top, part)
@@ -78,9 +84,10 @@ def beside(summary: Summary, top: str, part: str, reports: Iterable[ToolReport])
             figures = report.whole if not stage_name else _stage(stage_name, report, planned)
             for name in NAMES:
                 value = getattr(figures, name) if figures else None
-                if value is not None:
-                    one = Beside(stage_name, name, getattr(plan, name), value, report.evidence)
-                    found[stage_name, name] = one
+                if value is None or value == 0 == getattr(plan, name):
+                    continue  # the tool says nothing of it, or takes none as planned
+                one = Beside(stage_name, name, getattr(plan, name), value, report.evidence)
+                found[stage_name, name] = one
     return [found[stage, name] for stage in planned for name in NAMES if (stage, name) in found]
 
 
@@ -93,6 +100,7 @@ def _whole(summary: Summary) -> Figures:
         used.ff,
         used.dsp,
         used.bram36,
+        used.ebr,
         used.uram,
         period,
         0.0,
@@ -101,7 +109,7 @@ def _whole(summary: Summary) -> Figures:
 
 def _check(report: ToolReport, top: str, part: str) -> None:
     """Vivado's reports may be of a board's whole design, with another top; the part is the same."""
-    if report.evidence == EVIDENCE[0] and report.top != top:
+    if report.evidence == ESTIMATED and report.top != top:
         raise FirelineError(f"a report of {report.top}, and this project is {top}", node=report.file)
     if report.part and _device(report.part) != _device(part):
         raise FirelineError(f"a report for {report.part}, and this plan is for {part}", node=report.file)
@@ -118,6 +126,8 @@ def _stage(name: str, report: ToolReport, stages: Iterable[str]) -> Figures | No
     A process is called NAME_mvu or NAME_line_buffer; Vitis adds _s or a number to a template's, and Vivado's instances
     end in _U0.
     """
+    if report.by_stage:
+        return report.parts.get(name)
     others = [other for other in stages if other.startswith(f"{name}_")]
     found: dict[str, Figures] = {}
     for module, figures in report.parts.items():

