@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,13 +14,14 @@ from fireline.errors import FirelineError
 from fireline.model.data import ImageSet
 from fireline.model.network import FireModule, Network
 from fireline.progress import track
-from fireline.quant.rescale import channels, rescale
+from fireline.quant.rescale import Readers, channels, rescale
 from fireline.quant.rounding import descend, output_error, round_in_sequence
-from fireline.quant.statistics import Inputs, Samples, Walk, collect, read
+from fireline.quant.statistics import Inputs, Walk, read
+from fireline.quant.steps import Free, Tail, Weights, choose_step
 from fireline.quant.twin import FIXED, integer_range, set_exponents
 
-_STEPS_DOWN = 6  # exponents of activations tried below the one that clips nothing
-_OCTAVES = 2  # of scales tried below that, for weights
+_JUDGED = 50  # images, or one a batch, that the steps of activations are judged by
+_OCTAVES = 2  # of scales of weights tried below the one that clips nothing
 _FACTORS = 8  # tried in an octave, where a channel may be rescaled
 _BIAS_LIMIT = float(1 << 22)  # of a bias in units of its accumulator: float32 counts to 2**24
 
@@ -27,39 +29,38 @@ _BIAS_LIMIT = float(1 << 22)  # of a bias in units of its accumulator: float32 c
 def calibrate(network: Network, twin: Network, data: ImageSet, batch: int = 20) -> None:
     """Choose scales and weights of `twin`, in place, so that it follows the float `network` on the images of `data`.
 
-    Stage by stage, on what the quantized stages before make of the images. Channels of `network` are rescaled in place
-    where that suits the integers of their weights (`fireline.quant.rescale`); it computes what it did. Each channel's
-    weights are rounded at several scales, and those with the least squared error of the output are taken; the bias
-    then takes up what is left of its mean. The exponent of an activation is the one with the least squared error over
-    samples of all images. Memory grows with the images: twice what they are between two stages.
+    Stage by stage, on what the quantized stages before make of the images. Each channel's weights are rounded at
+    several scales, and those with the least squared error of the output are taken; the bias then takes up what is left
+    of its mean. The step of an activation is chosen on some of the images by the probabilities at the network's end
+    (`fireline.quant.steps`). Channels of `network` are rescaled in place so that all scales are powers of two
+    (`fireline.quant.rescale`); it computes what it did. Memory grows with the images: twice what they are between two
+    stages.
 
     Raises:
         FirelineError: there are no images, or the network's values are not finite.
     """
     if not len(data):
         raise FirelineError("no images to calibrate on", node=data.name)
-    samples = collect(network, data, batch)
-    for path, values in samples.items():
-        if not bool(values.peaks.isfinite().all()):
-            raise FirelineError(
-                "activations are not finite numbers", node=path, hint="are the weights sound?"
-            )
     network.eval()
     twin.eval()
     movable = channels(network)
     walk: Walk = [(x, x) for x in (torch.from_numpy(images).float() for images, _ in data.batches(batch))]
     with torch.inference_mode():
         for stages in track("round weights", groups(network)):
+            rest = network.path[network.path.index(stages[0]) :]
+            tail = Tail(network, rest, [x[: -(-_JUDGED // len(walk))] for x, _ in walk])
+            waiting: dict[str, Rounded] = {}  # convolutions for the step of the activation behind them
             for path, module in _leaves(twin, stages):
-                if not isinstance(module, qnn.QuantConv2d):
-                    if path not in FIXED:
-                        _set_activation(module, samples[path])
-                    continue
-                inputs = read(network, twin, path, walk)
-                factors = quantize_conv(network.get_submodule(path), module, inputs, path in movable)
-                if path in movable:
-                    rescale(network, path, movable[path], factors)
-                    samples[movable[path].activation].rescale(movable[path].first, factors)
+                if isinstance(module, qnn.QuantConv2d):
+                    inputs = read(network, twin, path, walk)
+                    rounded = round_conv(network.get_submodule(path), module, inputs, path in movable)
+                    if path in movable:
+                        waiting[path] = rounded
+                    else:
+                        rounded.settle(torch.ones_like(rounded.exponents))
+                elif path not in FIXED:
+                    _set_activation(tail, twin, path, waiting, movable)
+                    waiting = {}
             for i, (x, y) in enumerate(walk):
                 walk[i] = (_through(network, stages, x), _through(twin, stages, y))
 
@@ -88,33 +89,68 @@ def _through(network: Network, stages: list[str], x: Any) -> Any:
     return x
 
 
-def _set_activation(module: Any, samples: Samples) -> None:
-    values = torch.cat([samples.values.flatten(), samples.peaks.max()[None]])
-    set_exponents(module.act_quant, best_exponents(values[None], *integer_range(module.act_quant)))
+def _set_activation(
+    tail: Tail, twin: Network, path: str, waiting: dict[str, Rounded], movable: dict[str, Readers]
+) -> None:
+    """Choose the step of the activation `path`, and with it the factors of the convolutions `waiting` for it."""
+    module: Any = twin.get_submodule(path)
+    free = None
+    if waiting:
+        readers = [
+            Weights(tail.network.get_parameter(f"{reader}.weight"), _limit(twin.get_submodule(reader)))
+            for reader, _ in movable[next(iter(waiting))]
+        ]
+        free = Free(torch.cat([rounded.exponents for rounded in waiting.values()]), readers)
+    exponent, factors = choose_step(tail, path, *integer_range(module.act_quant), free)
+    set_exponents(module.act_quant, torch.tensor(float(exponent)))
+    first = 0
+    for conv, rounded in waiting.items():
+        own = factors[first : first + len(rounded.weights)]
+        first += len(own)
+        rounded.settle(own)
+        rescale(tail.network, conv, movable[conv], own)
 
 
-def quantize_conv(original: Any, conv: Any, inputs: Inputs, movable: bool) -> Tensor:
-    """Choose scales, weights and bias of the quantized `conv`; the factors (O,) of its output channels are returned.
+@dataclass(frozen=True)
+class Rounded:
+    """A quantized convolution, of the float `original`, whose `weights` (O, K) are rounded at scales 2**`exponents`."""
 
-    They are 1 unless the channels are `movable`. No scale is so fine that the bias outgrows exact float32.
+    original: Any
+    conv: Any
+    inputs: Inputs
+    weights: Tensor
+    exponents: Tensor
+
+    def settle(self, factors: Tensor) -> None:
+        """Set scales, weights and bias, output channels multiplied by `factors` (O,) that make scales powers of two."""
+        original, conv, column = self.original, self.conv, factors.reshape(-1, 1, 1, 1)
+        kernel = self.weights.reshape(conv.weight.shape) * column
+        wanted, got = (
+            nn.functional.conv2d(mean, weight, stride=conv.stride, padding=conv.padding).mean(dim=(0, 2, 3))
+            for mean, weight in zip(
+                self.inputs.means, (original.weight.double() * column, kernel), strict=True
+            )
+        )
+        set_exponents(conv.weight_quant, torch.round(self.exponents + torch.log2(factors)))
+        conv.weight.copy_(kernel)
+        conv.bias.copy_(original.bias.double() * factors + wanted - got)
+
+
+def _limit(conv: Any) -> int:
+    low, high = integer_range(conv.weight_quant)
+    return max(-low, high)
+
+
+def round_conv(original: Any, conv: Any, inputs: Inputs, movable: bool) -> Rounded:
+    """Choose scales and weights of the quantized `conv`; scales are powers of two unless its channels are `movable`.
+
+    None is so fine that the bias outgrows exact float32.
     """
     weights, bias = original.weight.flatten(1), original.bias.double()
     low, high = integer_range(conv.weight_quant)
     least = torch.ceil(torch.log2(bias.abs().clamp_min(1e-30) / (inputs.scale * _BIAS_LIMIT)))
     exponents = torch.maximum(_exponents(weights, max(-low, high), movable), least[:, None])
-    rounded, exponents = _best_rounding(weights, exponents, inputs, low, high)
-    whole = torch.maximum(torch.round(exponents), least)
-    factors = torch.exp2(whole - exponents)
-    set_exponents(conv.weight_quant, whole)
-    column = factors.reshape(-1, 1, 1, 1)
-    kernel = rounded.reshape(conv.weight.shape) * column
-    wanted, got = (
-        nn.functional.conv2d(mean, weight, stride=conv.stride, padding=conv.padding).mean(dim=(0, 2, 3))
-        for mean, weight in zip(inputs.means, (original.weight.double() * column, kernel), strict=True)
-    )
-    conv.weight.copy_(kernel)
-    conv.bias.copy_(bias * factors + wanted - got)
-    return factors
+    return Rounded(original, conv, inputs, *_best_rounding(weights, exponents, inputs, low, high))
 
 
 def _best_rounding(
@@ -140,23 +176,6 @@ def _exponents(weights: Tensor, limit: int, movable: bool) -> Tensor:
     full = _unclipped(weights, limit)
     fine = _FACTORS if movable else 1
     return (full if movable else torch.ceil(full))[:, None] - torch.arange(_OCTAVES * fine + 1) / fine
-
-
-def best_exponents(values: Tensor, low: int, high: int, least: Tensor | None = None) -> Tensor:
-    """For each row of `values` (R, N), the exponent of the scale that quantizes it with the least squared error.
-
-    Integers reach from `low` to `high`. No exponent is below `least` (R,). A row of zeros, such as a channel
-    pruned away, takes the median of the others'.
-    """
-    top = torch.ceil(_unclipped(values, max(-low, high)))
-    best, least_error = top.clone(), torch.full_like(top, torch.inf)
-    for down in range(_STEPS_DOWN + 1):
-        exponents = top - down if least is None else torch.maximum(top - down, least)
-        scale = torch.exp2(exponents)[:, None]
-        error = (torch.clamp(torch.round(values / scale), low, high) * scale - values).square().sum(dim=1)
-        better = error < least_error
-        best[better], least_error[better] = exponents[better], error[better]
-    return best
 
 
 def _unclipped(values: Tensor, limit: int) -> Tensor:

@@ -6,35 +6,23 @@ import torch
 
 from fireline.errors import FirelineError
 from fireline.model.evaluate import logits
+from fireline.model.network import float_network
 from fireline.model.presets import preset
 from fireline.model.prune import zero_masks
 from fireline.model.weights import import_weights
 from fireline.quant.bits import parse_precision
-from fireline.quant.calibrate import best_exponents, calibrate
+from fireline.quant.calibrate import calibrate
+from fireline.quant.fold import fold_batch_norm
 from fireline.quant.twin import activations, build_twin, convolutions
 from tests.model.shared import PRETRAINED
-from tests.quant.shared import noise, tiny_twin
+from tests.quant.shared import TINY, noise, tiny_twin
 
 
-def test_the_exponent_is_the_one_with_the_least_error() -> None:
-    values = torch.randn(3, 400, generator=torch.Generator().manual_seed(0)) * torch.tensor(
-        [[0.01], [1.0], [300.0]]
-    )
-    chosen = best_exponents(values, -7, 7)
-
-    def error(exponent: int, row: int) -> float:
-        scale = 2.0**exponent
-        return float(((values[row] / scale).round().clamp(-7, 7) * scale - values[row]).square().sum())
-
-    for row in range(3):
-        assert chosen[row] == min(range(-20, 20), key=lambda exponent: error(exponent, row))
-
-
-def test_rows_of_zeros_and_lower_bounds() -> None:
-    values = torch.tensor([[0.0, 0.0], [1.0, -1.0], [0.25, 0.25]])
-    assert best_exponents(values, -127, 127).tolist()[0] in (-8, -6)
-    assert best_exponents(torch.zeros(2, 3), -127, 127).tolist() == [0, 0]
-    assert (best_exponents(values, -127, 127, least=torch.full((3,), 2.0).double()) >= 2).all()
+def test_the_float_network_computes_what_it_did() -> None:
+    folded = fold_batch_norm(float_network(TINY, seed=1).eval())
+    before = logits(folded, noise())
+    calibrate(folded, build_twin(folded, parse_precision("w4a6")), noise())
+    np.testing.assert_allclose(logits(folded, noise()), before, rtol=1e-4, atol=1e-5 * np.abs(before).max())
 
 
 def test_every_scale_is_a_power_of_two_and_pixels_are_raw() -> None:

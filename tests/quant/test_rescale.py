@@ -23,13 +23,13 @@ def test_rescaled_channels_leave_what_the_network_computes(bypass: str, movable:
     found = channels(network)
     assert set(found) == movable
     if bypass == "complex":
-        assert {reader.path for reader in found["conv1"].readers} == {"fire2.squeeze", "fire2.bypass"}
+        assert {reader.path for reader in found["conv1"]} == {"fire2.squeeze", "fire2.bypass"}
     before = logits(network, noise())
     generator = torch.Generator().manual_seed(0)
-    for path, into in found.items():
+    for path, readers in found.items():
         conv = network.get_submodule(path)
         weight = conv.weight.detach().clone()
-        rescale(network, path, into, torch.rand(len(weight), generator=generator).double() * 4 + 0.1)
+        rescale(network, path, readers, torch.rand(len(weight), generator=generator).double() * 4 + 0.1)
         assert not torch.equal(conv.weight, weight)
     np.testing.assert_allclose(logits(network, noise()), before, rtol=1e-4, atol=1e-5 * np.abs(before).max())
 
@@ -37,7 +37,7 @@ def test_rescaled_channels_leave_what_the_network_computes(bypass: str, movable:
 def test_powers_of_two_are_exact() -> None:
     network, _ = tiny_twin()
     before = logits(network, noise())
-    for path, into in channels(network).items():
+    for path, readers in channels(network).items():
         count = len(network.get_submodule(path).weight)
-        rescale(network, path, into, torch.exp2((torch.arange(count) % 5 - 2).double()))
+        rescale(network, path, readers, torch.exp2((torch.arange(count) % 5 - 2).double()))
     np.testing.assert_array_equal(logits(network, noise()), before)

@@ -122,7 +122,7 @@ def test_sizes_of_a_quantized_network() -> None:
     network, twin = tiny_twin("w4a4,conv1=w8a8")
     apply_masks(network, magnitude_masks(network, {"fire3": 0.9}))
     with torch.no_grad():
-        network.fire3.expand3x3.weight[:, 1] = 0  # an input that nothing reads
+        network.fire3.expand3x3.weight[:, 0] = 0  # an input that nothing reads
         network.fire3.expand3x3.weight[5] = 0
     apply_masks(twin, {path: conv.weight != 0 for path, conv in convolutions(network)})
     sizes = quantized_sizes(network, twin)
