@@ -48,7 +48,7 @@ def calibrate(network: Network, twin: Network, data: ImageSet, batch: int = 20) 
     with torch.inference_mode():
         for stages in track("round weights", groups(network)):
             rest = network.path[network.path.index(stages[0]) :]
-            tail = Tail(network, rest, [x[: -(-_JUDGED // len(walk))] for x, _ in walk])
+            tail = Tail(network, rest, [x[: -(-_JUDGED // len(walk))].clone() for x, _ in walk])
             waiting: dict[str, Rounded] = {}  # convolutions for the step of the activation behind them
             for path, module in _leaves(twin, stages):
                 if isinstance(module, qnn.QuantConv2d):
