@@ -187,11 +187,16 @@ def test_a_killed_process_goes_on(tmp_path: Path) -> None:
     assert history(folder / METRICS) == history(tmp_path / "whole" / METRICS)
 
 
+def heed() -> None:
+    """Hear interrupts, also where the tests run in the background of a shell, which ignores them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.slow
 def test_an_interrupt_is_told(tmp_path: Path) -> None:
     command = [FIRELINE, "train", "digits", "--epochs", "500", "--out", str(tmp_path)]
     one = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=one, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=one, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         while not (tmp_path / METRICS).exists() and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
