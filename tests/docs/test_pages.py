@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fireline.codegen.plan.devices import Device
+from fireline.sim.rtl import missing
 from tests.docs.blocks import LANGUAGES, PAGES, ROOT, Block, Command, blocks, commands, plain, run_block
 from tests.qonnx_models import QonnxBuilder
 
@@ -33,6 +34,8 @@ RUN = [page for page in PAGES if any(b.language in LANGUAGES and not b.needs for
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=[page.relative_to(ROOT).as_posix() for page in RUN])
 def test_page(page: Path, desk: Path) -> None:
+    if "$ fireline cosim" in page.read_text() and (tool := missing()):
+        pytest.skip(f"{tool[0]} is missing")
     PREPARE.get(page.name, lambda folder: None)(desk)
     names: dict[str, Any] = {"__name__": "page", "images": np.load("images.npy")}
     for block in blocks(page):
