@@ -62,7 +62,8 @@ def kept(project: Path) -> list[ToolReport]:
     Raises:
         FirelineError: a file is damaged.
     """
-    return [_read(file) for name in NAMES.values() if (file := project / FOLDER / f"{name}.json").exists()]
+    files = {evidence: project / FOLDER / f"{name}.json" for evidence, name in NAMES.items()}
+    return [_read(file, evidence) for evidence, file in files.items() if file.exists()]
 
 
 def _counts(plan: Plan, used: Resources) -> Figures:
@@ -78,15 +79,14 @@ def _keep(
         "whole": asdict(whole),
         "stages": {name: asdict(figures) for name, figures in (parts or {}).items()},
     }
-    text = json.dumps({"evidence": evidence, **content}, indent=1) + "\n"
-    write_whole(project / FOLDER / f"{NAMES[evidence]}.json", text)
+    write_whole(project / FOLDER / f"{NAMES[evidence]}.json", json.dumps(content, indent=1) + "\n")
 
 
-def _read(file: Path) -> ToolReport:
+def _read(file: Path, evidence: str) -> ToolReport:
     try:
         content = json.loads(file.read_text())
         parts = {name: Figures(**figures) for name, figures in content["stages"].items()}
-        whole, part, evidence = Figures(**content["whole"]), str(content["part"]), str(content["evidence"])
+        whole, part = Figures(**content["whole"]), str(content["part"])
         return ToolReport(str(file), evidence, part, "", whole, parts, by_stage=True)
     except (OSError, KeyError, TypeError, ValueError, AttributeError):
         raise FirelineError("damaged", node=str(file), hint="run the tool again") from None

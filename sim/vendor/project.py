@@ -21,7 +21,7 @@ def of_project(project: Path) -> list[Beside]:
         FirelineError: it is no project, no tool left a report in it, or one is damaged or of another design.
     """
     plan = load(project / PLAN, Graph.load(project / GRAPH))
-    rows = of_plan(plan, project)
+    rows = _rows(plan, project)
     if not rows:
         raise FirelineError(
             "no tool has left a report in it",
@@ -35,6 +35,10 @@ def of_plan(plan: Plan, project: Path) -> list[Beside]:
     """The same for a plan that is at hand; empty where no tool left a report, or the project is of another plan."""
     if not is_of(project / PLAN, plan):
         return []
+    return _rows(plan, project)
+
+
+def _rows(plan: Plan, project: Path) -> list[Beside]:
     reports = find_reports(project)
     if not reports:
         return []
