@@ -43,7 +43,7 @@ def lowering(file: str, old: str, new: str) -> Mutation:
 
 
 def foreign(file: str, old: str, new: str) -> Mutation:
-    tests = ("test_qoperator", "test_pads", "test_as_people_have_them")
+    tests = ("test_qoperator", "test_pads", "test_as_people_have_them", "test_spellings", "test_whole_files")
     paths = tuple(f"tests/codegen/lower/{test}.py" for test in tests)
     return Mutation(f"codegen/lower/{file}.py", old, new, paths)
 
@@ -118,7 +118,7 @@ MUTATIONS = (
     lowering("state", "(x + y for x, y in zip(a.offset, b.offset", "(x for x, y in zip(a.offset, b.offset"),
     lowering("convolutions", "- tensor.zero_point * total", "+ tensor.zero_point * total"),
     lowering("convolutions", "np.array(factors, dtype=np.int64)", "np.array(factors[::-1], dtype=np.int64)"),
-    lowering("convolutions", "transpose(0, 3, 1, 2)\n    else", "transpose(0, 3, 2, 1)\n    else"),
+    lowering("convolutions", "(0, 3, 1, 2) if x.layout", "(0, 3, 2, 1) if x.layout"),
     lowering("windows", "pads[axis + 2] += extra", "pads[axis] += extra"),
     lowering("windows", 'if auto == "SAME_UPPER"', 'if auto == "SAME_LOWER"'),
     lowering("layouts", "pieces if len(parts) > 1", "Pieces(pieces.parts[::-1]) if len(parts) > 1"),
@@ -138,6 +138,11 @@ MUTATIONS = (
         "_FIRST, _LAST = (0, 2, 3, 1), (0, 3, 1, 2)",
     ),
     foreign("state", "c.low <= c.scale * least + c.offset", "c.low <= c.high"),
+    foreign("convolutions", "tuple(beta * one for one in bias)", "bias"),
+    foreign("values", "len(self.scale) == self.scale.size", "True"),
+    foreign("folding", "scale[at] if one is None", "scale[: at.size].reshape(at.shape) if one is None"),
+    foreign("order", "readers[before].append(at)", "readers[before].insert(0, before)"),
+    foreign("quantizers", "np.subtract(made[1], read[1])", "np.subtract(read[1], made[1])"),
     foreign("pads", "p + f for p, f", "p for p, f"),
     foreign("pads", "*begins[rows : rows + 2], *ends", "*ends[rows : rows + 2], *ends"),
     # When everything happens: the simulated cycles, the closed form, and the depths of streams.

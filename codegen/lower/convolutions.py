@@ -77,47 +77,56 @@ def expect_layout(x: Activation, layout: Layout) -> None:
 
 def gemm(state: State, node: OnnxNode) -> None:
     """ONNX `Gemm` on a flattened activation: a convolution whose kernel is the whole map."""
-    if node.number("alpha") != 1 or node.number("beta") != 1:
-        raise FirelineError("alpha and beta of a Gemm must be 1")
     if node.integer("transA"):
-        raise FirelineError("a Gemm with transA is not supported")
-    _dense(state, node, bool(node.integer("transB")), node.input(2))
+        raise FirelineError("a Gemm with transA is not supported", hint="transpose nothing in front of it")
+    alpha, beta = (fraction(node.number(name), name, node.label) for name in ("alpha", "beta"))
+    if alpha <= 0:
+        raise FirelineError(f"alpha is {float(alpha)}, a number above 0 expected")
+    weight = _matrix(state, node)
+    weight = replace(weight, scale=np.asarray(weight.scale * alpha, dtype=object))
+    if not node.integer("transB"):
+        weight = weight.transposed((1, 0))
+    bias = _bias(state, node.input(2), len(weight.integers))
+    _dense(state, node, weight, tuple(beta * one for one in bias))
 
 
 def matmul(state: State, node: OnnxNode) -> None:
-    """ONNX `MatMul` of a flattened activation with a constant matrix."""
-    _dense(state, node, False, "")
+    """ONNX `MatMul` with a constant matrix, of a flattened activation or of the channels of each pixel."""
+    matrix = _matrix(state, node).transposed((1, 0))
+    _dense(state, node, matrix, (Fraction(0),) * len(matrix.integers))
 
 
-def _dense(state: State, node: OnnxNode, transposed: bool, bias: str) -> None:
+def _matrix(state: State, node: OnnxNode) -> QuantizedConstant:
     weight = state.quantized(node.inputs[1], "the weight")
-    x = state.activation(node.inputs[0])
-    if not x.layout.startswith("flat"):
-        raise FirelineError(f"its input has shape {x.shape}", hint="flatten it")
     if weight.integers.ndim != 2 or min(weight.integers.shape) < 1:
         raise FirelineError(f"weights have shape {weight.integers.shape}, a matrix expected")
-    matrix = weight if transposed else weight.transposed((1, 0))
-    if matrix.integers.shape[1] != prod(x.shape):
-        raise FirelineError(f"weights {weight.integers.shape} do not fit {prod(x.shape)} inputs")
-    rows = matrix.rows()
+    return weight
+
+
+def _dense(state: State, node: OnnxNode, weight: QuantizedConstant, bias: tuple[Fraction, ...]) -> None:
+    """The product with `weight`, which has a row for each output."""
+    x = state.activation(node.inputs[0])
     channels, height, width = x.shape
-    if x.layout == "flat hwc":
-        kernel = matrix.integers.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+    layout: Layout = "hwc"
+    if x.layout == "hwc" and node.op == "MatMul":
+        kernel, place = (1, 1), Window((1, 1), (1, 1), (0, 0, 0, 0), (height, width))
+    elif x.layout.startswith("flat"):
+        kernel, place = (height, width), Window((height, width), (1, 1), (0, 0, 0, 0), (1, 1))
+        layout = "flat chw"
     else:
-        kernel = matrix.integers.reshape(-1, channels, height, width)
-    scales = np.array(rows, dtype=object).reshape(-1, 1, 1, 1)
-    whole = Window((height, width), (1, 1), (0, 0, 0, 0), (1, 1))
-    outputs = len(rows)
-    state.values[node.outputs[0]] = convolve(
-        state,
-        node,
-        x,
-        QuantizedConstant(kernel, scales, weight.type),
-        _bias(state, bias, outputs),
-        whole,
-        "flat chw",
-        1,
+        raise FirelineError(f"its input has shape {x.shape}", hint="flatten it")
+    if weight.integers.shape[1] != channels * prod(kernel):
+        raise FirelineError(
+            f"weights for {weight.integers.shape[1]} inputs do not fit {channels * prod(kernel)}"
+        )
+    order = (0, 3, 1, 2) if x.layout.endswith("hwc") else (0, 1, 2, 3)
+    sides = (*kernel, channels) if x.layout.endswith("hwc") else (channels, *kernel)
+    taps = QuantizedConstant(
+        weight.integers.reshape(-1, *sides).transpose(order),
+        np.array(weight.rows(), dtype=object).reshape(-1, 1, 1, 1),
+        weight.type,
     )
+    state.values[node.outputs[0]] = convolve(state, node, x, taps, bias, place, layout, 1)
 
 
 def convolve(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fireline.codegen.lower.attributes import CHANNELS_LAST
+from fireline.codegen.lower.convolutions import negated
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces, QuantizedConstant, fraction
@@ -128,10 +129,16 @@ def sub(state: State, node: OnnxNode) -> None:
 
 
 def total(state: State, node: OnnxNode) -> None:
-    """ONNX `Sum` of two."""
-    if len(node.inputs) != 2:
-        raise FirelineError(f"a sum of {len(node.inputs)} is not supported", hint="add in pairs")
-    add(state, node)
+    """ONNX `Sum` of any number, added one after the other."""
+    if len(node.inputs) == 2:
+        add(state, node)
+        return
+    first, *others = map(state.activation, node.inputs)
+    alone = first.private and state.read_once(node.outputs[0])
+    for one in others:
+        first = state.add(replace(first, private=True), one, node.outputs[0])
+        alone = first.private
+    state.values[node.outputs[0]] = replace(first, private=alone)
 
 
 def maximum(state: State, node: OnnxNode) -> None:
@@ -172,7 +179,9 @@ def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
         x, y = (state.activation(name) for name in (first, second))
         state.values[node.outputs[0]] = state.add(x, y, node.outputs[0])
     else:
-        raise FirelineError("the difference of two activations is not supported", hint="add them")
+        x, y = (state.activation(name) for name in (first, second))
+        less = negated(state, y.mapped((-ONE,) * y.shape[0], (ZERO,) * y.shape[0]))
+        state.values[node.outputs[0]] = state.add(x, less, node.outputs[0])
 
 
 def mul(state: State, node: OnnxNode) -> None:

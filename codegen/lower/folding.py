@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,41 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from fireline.codegen.lower.onnx_file import OnnxNode
+from fireline.codegen.lower.values import QuantizedConstant
 from fireline.errors import FirelineError
 
 # What gives a constant its integers and its exact scale stays for lowering, and so does what is no arithmetic.
 KEPT = ("QuantizeLinear", "DequantizeLinear", "Constant", "Transpose", "Dropout")
+# Another number each time, or graphs of their own.
+NO_CONSTANT = (
+    *("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+    *("If", "Loop", "Scan", "SequenceMap"),
+)
+# What moves numbers does so to integers and their scales alike.
+MOVING = ("Expand", "Flatten", "Gather", "Reshape", "Slice", "Split", "Squeeze", "Unsqueeze")
 
 
 def foldable(node: OnnxNode) -> bool:
     """Whether a node over constants is ONNX's own and is computed here."""
-    return node.domain in ("", "ai.onnx") and node.op not in KEPT
+    return bool(node.inputs) and node.domain in ("", "ai.onnx") and node.op not in KEPT + NO_CONSTANT
+
+
+def moved(
+    node: OnnxNode, value: QuantizedConstant, others: Sequence[npt.NDArray[Any]], opset: int
+) -> list[QuantizedConstant]:
+    """The outputs of a node of `MOVING` on quantized numbers; its other inputs are `others`.
+
+    Raises:
+        FirelineError: ONNX's reference cannot compute it.
+    """
+    integers = value.integers
+    scale = np.broadcast_to(value.scale, integers.shape).ravel()
+    places = fold(node, [np.arange(integers.size).reshape(integers.shape), *others], opset)
+    one = value.scale.reshape(1) if value.scale.size == 1 else None
+    return [
+        replace(value, integers=integers.ravel()[at], scale=scale[at] if one is None else one)
+        for at in places
+    ]
 
 
 def fold(node: OnnxNode, inputs: Sequence[npt.NDArray[Any]], opset: int) -> list[npt.NDArray[Any]]:

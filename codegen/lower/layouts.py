@@ -9,7 +9,16 @@ import numpy as np
 
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State, same_order
-from fireline.codegen.lower.values import Activation, Constant, Layout, Padded, Pieces, QuantizedConstant, Raw
+from fireline.codegen.lower.values import (
+    Activation,
+    Codes,
+    Constant,
+    Layout,
+    Padded,
+    Pieces,
+    QuantizedConstant,
+    Raw,
+)
 from fireline.errors import FirelineError
 
 # The permutations that move the channels, and the layouts they join.
@@ -42,7 +51,9 @@ def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
     elif isinstance(value, Padded):
         value = replace(value, value=moved(value.value))
     elif isinstance(value, Raw) and layout:
-        value = Raw(layout)
+        if any(value.frame) and layout not in ("chw", "hwc"):
+            raise FirelineError("the image is flattened in its frame", hint="quantize it before")
+        value = replace(value, layout=layout)
     state.values[node.outputs[0]] = value
 
 
@@ -55,48 +66,97 @@ def _whole(state: State, tensor: str) -> Activation | Pieces:
 
 
 def flatten(state: State, node: OnnxNode) -> None:
-    """ONNX `Flatten` or `Squeeze` to (N, C * H * W)."""
-    if node.op == "Flatten" and node.integer("axis") != 1:
-        raise FirelineError(f"flatten from axis {node.integer('axis')} is not supported", hint="axis 1")
+    """ONNX `Flatten` to (N, C * H * W)."""
     x = _whole(state, node.inputs[0])
-    if node.op == "Squeeze":
-        axes = node.integers("axes", ())
-        if node.input(1):
-            axes = tuple(map(int, state.constant(node.input(1), "the axes").array.ravel()))
-        if prod(x.shape[1:]) != 1 or 0 in axes:
-            raise FirelineError(f"a squeeze of {x.shape} along {list(axes)} is not supported", hint="flatten")
+    axes = 1 + len(sides_of(state, node.inputs[0]))
+    if node.integer("axis") % axes != 1:
+        raise FirelineError(f"flatten from axis {node.integer('axis')} is not supported", hint="axis 1")
     _relaid(state, node, _FLAT.get(x.layout, x.layout))
+
+
+def squeeze(state: State, node: OnnxNode) -> None:
+    """ONNX `Squeeze` of one pixel to (N, C), or of the batch, which is 1."""
+    x = _whole(state, node.inputs[0])
+    if prod(x.shape[1:]) != 1:
+        raise FirelineError(f"a squeeze of {x.shape} is not supported", hint="flatten")
+    _relaid(state, node, _FLAT.get(x.layout, x.layout))
+
+
+def unsqueeze(state: State, node: OnnxNode) -> None:
+    """ONNX `Unsqueeze` of (N, C) to (N, C, 1, 1), or of what was the batch."""
+    x = _whole(state, node.inputs[0])
+    axes = sorted(_axes(state, node))
+    if prod(x.shape[1:]) != 1 or not x.layout.startswith("flat") or axes not in ([0], [2, 3], [-2, -1]):
+        raise FirelineError(
+            f"an unsqueeze of {x.layout} {x.shape} along {axes} is not supported", hint="reshape"
+        )
+    _relaid(state, node, x.layout if axes == [0] else "chw")
+
+
+def _axes(state: State, node: OnnxNode) -> tuple[int, ...]:
+    """Axes, which are an input, or an attribute of older files."""
+    if node.input(1):
+        return tuple(map(int, state.constant(node.input(1), "the axes").array.ravel()))
+    return node.integers("axes", ())
 
 
 def reshape(state: State, node: OnnxNode) -> None:
     """ONNX `Reshape` to (N, C * H * W), or to the shape that is there."""
-    shape = tuple(int(side) for side in state.constant(node.inputs[1], "the shape").array.ravel().tolist())
+    given = tuple(int(side) for side in state.constant(node.inputs[1], "the shape").array.ravel().tolist())
     value = state.value(node.inputs[0])
-    if node.integer("allowzero", 0) and 0 in shape:
-        raise FirelineError(f"reshape to {list(shape)}, which holds no number", hint="export it again")
-    if isinstance(value, Raw):
-        layout, (channels, height, width) = value.layout, state.input_shape
-    else:
-        x = _whole(state, node.inputs[0])
-        layout, (channels, height, width) = x.layout, x.shape
-    here = {"chw": (channels, height, width), "hwc": (height, width, channels)}.get(layout)
-    values = channels * height * width
-    if len(shape) == 2 and shape[1] in (-1, values):
+    if node.integer("allowzero", 0) and 0 in given:
+        raise FirelineError(f"reshape to {list(given)}, which holds no number", hint="export it again")
+    layout = value.layout if isinstance(value, Raw) else _whole(state, node.inputs[0]).layout
+    here = sides_of(state, node.inputs[0])
+    values = prod(here)
+    shape = _filled(given, (1, *here))
+    if (len(shape) == 2 and shape[1] in (-1, values)) or shape in ((-1,), (values,)):
         _relaid(state, node, _FLAT.get(layout, layout))
     elif len(shape) == 4 and shape[1:] == here:
         same(state, node)
-    elif len(shape) == 4 and here is None and shape[1:] == (values, 1, 1) and height * width == 1:
+    elif len(shape) == 4 and len(here) == 1 and shape[1:] == (values, 1, 1) and _pixels(state, node) == 1:
         _relaid(state, node, "chw")
     else:
-        raise FirelineError(f"reshape to {list(shape)} is not supported", hint="flatten to (N, C)")
+        raise FirelineError(f"reshape to {list(given)} is not supported", hint="flatten to (N, C)")
+
+
+def _filled(shape: tuple[int, ...], here: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` with the sides of `here` for zeros, and the side behind the first that -1 leaves open."""
+    shape = tuple(here[i] if side == 0 and i < len(here) else side for i, side in enumerate(shape))
+    rest = prod(side for side in shape if side != -1)
+    if shape.count(-1) != 1 or len(shape) < 3 or rest < 1 or prod(here) % rest:
+        return shape
+    return tuple(prod(here) // rest if side == -1 else side for side in shape)
+
+
+def _pixels(state: State, node: OnnxNode) -> int:
+    value = state.value(node.inputs[0])
+    return prod(state.input_shape[1:] if isinstance(value, Raw) else _whole(state, node.inputs[0]).shape[1:])
+
+
+def sides_of(state: State, tensor: str) -> tuple[int, ...]:
+    """The sides of one image's `tensor` in the file."""
+    value = state.value(tensor)
+    while isinstance(value, Codes):
+        value = state.value(value.source)
+    if isinstance(value, Raw):
+        top, left, bottom, right = value.frame
+        channels, height, width = state.input_shape
+        layout, height, width = value.layout, top + height + bottom, left + width + right
+    elif isinstance(value, Activation | Pieces | Padded):
+        layout, (channels, height, width) = value.layout, value.shape
+    else:
+        raise FirelineError(f"input {tensor!r} is a constant where an activation belongs")
+    sides = {"chw": (channels, height, width), "hwc": (height, width, channels)}
+    return sides.get(layout, (channels * height * width,))
 
 
 def transpose(state: State, node: OnnxNode) -> None:
     """ONNX `Transpose` of a constant, or of an activation between channels first and channels last."""
     value = state.value(node.inputs[0])
-    order = node.integers("perm")
     if isinstance(value, Constant | QuantizedConstant):
         axes = (value.array if isinstance(value, Constant) else value.integers).ndim
+        order = node.integers("perm", range(axes)[::-1])
         if sorted(order) != list(range(axes)):
             raise FirelineError(f"transposition {list(order)} of {axes} axes cannot be")
         turned = (
@@ -111,6 +171,7 @@ def transpose(state: State, node: OnnxNode) -> None:
         parts = (value.value,)
     else:
         parts = value.parts if isinstance(value, Pieces) else (state.activation(node.inputs[0]),)
+    order = node.integers("perm", (3, 2, 1, 0))
     before, after = _TRANSPOSITIONS.get(order, (None, None))
     if after is None or {part.layout for part in parts} != {before}:
         raise FirelineError(
@@ -121,13 +182,11 @@ def transpose(state: State, node: OnnxNode) -> None:
 
 
 def shape(state: State, node: OnnxNode) -> None:
-    """ONNX `Shape` of one image's activation."""
-    x = state.activation(node.inputs[0])
-    channels, height, width = x.shape
-    sides = {"chw": (channels, height, width), "hwc": (height, width, channels)}.get(
-        x.layout, (prod(x.shape),)
+    """ONNX `Shape`, of one image's activation or of a constant."""
+    held = state.value(node.inputs[0])
+    whole = (
+        held.integers.shape if isinstance(held, QuantizedConstant) else (1, *sides_of(state, node.inputs[0]))
     )
-    whole = (1, *sides)
     start, end = node.integer("start", 0), node.integer("end", len(whole))
     state.values[node.outputs[0]] = Constant(np.array(whole[start:end], dtype=np.int64))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fireline.codegen.lower.attributes import standard
-from fireline.codegen.lower.folding import fold, foldable
+from fireline.codegen.lower.folding import MOVING, fold, foldable, moved
 from fireline.codegen.lower.names import identifier
 from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
 from fireline.codegen.lower.operations import OPERATIONS
 from fireline.codegen.lower.quantizers import codes_out, input_layout
 from fireline.codegen.lower.state import State, same_order
-from fireline.codegen.lower.values import Activation, Codes, Constant, Padded, Pieces
+from fireline.codegen.lower.values import Activation, Codes, Constant, Padded, Pieces, QuantizedConstant
 from fireline.codegen.requantize.solve import Proof
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
@@ -75,12 +75,19 @@ def _lower_node(state: State, node: OnnxNode) -> None:
         state.values[node.outputs[0]] = Constant(constant_value(node))
         return
     inputs = [state.values.get(name) for name in node.inputs if name]
-    if foldable(node) and inputs and all(isinstance(value, Constant) for value in inputs):
-        arrays = [value.array for value in inputs if isinstance(value, Constant)]
+    arrays = [value.array for value in inputs if isinstance(value, Constant)]
+    if foldable(node) and len(arrays) == len(inputs) > 0:
         made = fold(node, arrays, state.onnx.opset)
         state.values |= {name: Constant(array) for name, array in zip(node.outputs, made, strict=False)}
         return
-    operation = OPERATIONS[node.op]
+    first = inputs[0] if inputs else None
+    if node.op in MOVING and isinstance(first, QuantizedConstant) and len(arrays) == len(inputs) - 1:
+        parts = moved(node, first, arrays, state.onnx.opset)
+        state.values |= dict(zip(node.outputs, parts, strict=False))
+        return
+    operation = OPERATIONS.get(node.op)
+    if operation is None:
+        raise FirelineError("it computes with a quantized constant", hint="compute before quantizing")
     if len(node.inputs) < operation.inputs:
         raise FirelineError(f"{len(node.inputs)} inputs where {operation.inputs} belong")
     refuse_unread(node, state.onnx.opset)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+from onnx import inliner
 
+from fireline.codegen.lower.arrays import written_out
+from fireline.codegen.lower.order import needed
 from fireline.codegen.lower.qoperator import as_qdq
+from fireline.errors import FirelineError
 
 
 def normal(
@@ -13,20 +17,24 @@ def normal(
 ) -> onnx.ModelProto:
     """`model`, which may be changed, for one image, with nothing said twice and with operations on real numbers.
 
-    Constants among the inputs and shapes of outputs are legal, and so is another number of images, or none.
+    Constants among the inputs and shapes of outputs are legal, and so is another number of images, or none; and so are
+    functions of the file's own, sparse constants, nodes in any order, and what nothing reads.
 
     Args:
         model: the file; each node has an output.
         product: how scales of biases are written, as `as_qdq` says.
 
     Raises:
-        FirelineError: operations on integers have inputs that cannot be.
+        FirelineError: operations on integers have inputs that cannot be, or a tensor is made twice.
     """
-    model = as_qdq(model, product)
+    model = as_qdq(_whole(model), product)
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     outputs = {value.name for value in graph.output}
-    inputs = [value for value in graph.input if value.name not in constants]
+    read = outputs.union(*(node.input for node in graph.node))
+    entries = [value for value in graph.input if value.name not in constants]
+    # An input that nothing reads is none, unless there is no other.
+    inputs = [value for value in entries if value.name in read] or entries
     shapes = [value for value in graph.value_info if value.name not in outputs]
     batches = [value.type.tensor_type.shape.dim[0] for value in inputs if value.type.tensor_type.shape.dim]
     if any(batch.dim_value != 1 for batch in batches):
@@ -42,4 +50,33 @@ def normal(
         copies = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in kept]
         del field[:]
         field.extend(copies)
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    if len(kept) < len(graph.initializer):
+        tensors = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
+        del graph.initializer[:]
+        graph.initializer.extend(tensors)
+    return model
+
+
+def _whole(model: onnx.ModelProto) -> onnx.ModelProto:
+    """`model` with its functions written out where they are called, its constants dense and its nodes in order."""
+    if model.functions:
+        try:
+            model = inliner.inline_local_functions(model)
+        except Exception as error:  # whatever a library raises over a file is the file's fault
+            raise FirelineError(
+                f"its functions cannot be written out: {str(error).splitlines()[0]:.200}"
+            ) from None
+    graph = model.graph
+    graph.initializer.extend(map(written_out, graph.sparse_initializer))
+    del graph.sparse_initializer[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "sparse_value":
+                attribute.CopyFrom(onnx.helper.make_attribute("value", written_out(attribute.sparse_tensor)))
+    nodes = needed(graph)
+    if nodes != list(graph.node):
+        copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del graph.node[:]
+        graph.node.extend(copies)
     return model

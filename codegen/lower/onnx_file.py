@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 
-from fireline.codegen.lower.arrays import array_of
+from fireline.codegen.lower.arrays import array_of, bring_in
 from fireline.codegen.lower.attributes import CHANNELS_LAST, standard
 from fireline.codegen.lower.normal import normal
 from fireline.codegen.lower.values import Layout
@@ -131,6 +131,7 @@ def read(path: Path) -> OnnxGraph:
             raise FirelineError("not an ONNX model: it holds no nodes", node=where)
         if not all(node.output for node in model.graph.node):
             raise FirelineError("not an ONNX model: a node has no output", node=where)
+        bring_in(model, path.parent)
         model = normal(model)
         graph = model.graph
         constants = {_text(tensor.name): array_of(tensor) for tensor in graph.initializer}
@@ -147,6 +148,7 @@ def read(path: Path) -> OnnxGraph:
         raise FirelineError(
             f"one input and one output expected, {len(graph.input)} and {len(graph.output)} arrived",
             node=where,
+            hint="cut the file at one of each, as onnx.utils.extract_model does",
         )
     return OnnxGraph(
         name=properties.get(PRESET) or path.stem,

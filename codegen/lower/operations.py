@@ -25,8 +25,10 @@ class Operation:
 # Attributes of several operations; `consumed_inputs` allowed a computation in place once and changes none.
 OLD = ("consumed_inputs",)
 WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
+REDUCTION = ("axes", "keepdims", "noop_with_empty_axes")  # without axes it is refused in any case
 QUANT = ("narrow", "rounding_mode", "signed")
-LINEAR = ("axis", "output_dtype", "saturate")  # saturate is of floating-point types
+# saturate is of floating-point types; precision may name the type that is divided in.
+LINEAR = ("axis", "output_dtype", "precision", "saturate")
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -39,10 +41,11 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "BipolarQuant": Operation(quantizers.bipolar_quant, 2),
     "Cast": Operation(quantizers.cast, attributes=("round_mode", "saturate", "to")),
+    "CastLike": Operation(quantizers.cast, 2, attributes=("round_mode", "saturate")),
     "Clip": Operation(elementwise.clip, attributes=(*OLD, "max", "min")),
     "Concat": Operation(layouts.concat, attributes=("axis",)),
     "Conv": Operation(convolutions.conv, 2, attributes=(*WINDOW, "group")),
-    "DequantizeLinear": Operation(quantizers.dequantize_linear, 2, attributes=("axis",)),
+    "DequantizeLinear": Operation(quantizers.dequantize_linear, 2, attributes=("axis", "output_dtype")),
     "Div": Operation(elementwise.div, 2, attributes=OLD),
     "Dropout": Operation(layouts.same, attributes=(*OLD, "is_test", "ratio", "seed")),
     "Flatten": Operation(layouts.flatten, attributes=("axis",)),
@@ -63,16 +66,18 @@ OPERATIONS: dict[str, Operation] = {
     "Pad": Operation(pads.pad, attributes=("mode", "pads", "value")),
     "Quant": Operation(quantizers.quant, 4, attributes=QUANT),
     "QuantizeLinear": Operation(quantizers.quantize_linear, 2, attributes=LINEAR),
-    "ReduceMean": Operation(pools.reduce_mean, attributes=("axes", "keepdims")),
-    "ReduceSum": Operation(pools.reduce_sum, attributes=("axes", "keepdims")),
+    "ReduceMax": Operation(pools.reduce_max, attributes=REDUCTION),
+    "ReduceMean": Operation(pools.reduce_mean, attributes=REDUCTION),
+    "ReduceSum": Operation(pools.reduce_sum, attributes=REDUCTION),
     "Relu": Operation(elementwise.relu, attributes=OLD),
     "Reshape": Operation(layouts.reshape, 2, attributes=(*OLD, "allowzero")),
     "Shape": Operation(layouts.shape, attributes=("end", "start")),
     "Sigmoid": Operation(elementwise.sigmoid, attributes=OLD),
-    "Squeeze": Operation(layouts.flatten, attributes=("axes",)),
+    "Squeeze": Operation(layouts.squeeze, attributes=("axes",)),
     "Sub": Operation(elementwise.sub, 2, attributes=OLD),
-    "Sum": Operation(elementwise.total, 2, attributes=OLD),
+    "Sum": Operation(elementwise.total, attributes=OLD),
     "Tanh": Operation(elementwise.tanh, attributes=OLD),
     "Transpose": Operation(layouts.transpose, attributes=("perm",)),
+    "Unsqueeze": Operation(layouts.unsqueeze, attributes=("axes",)),
     "Trunc": Operation(quantizers.trunc, 5, attributes=QUANT),
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Padded
+from fireline.codegen.lower.values import Activation, Layout, Padded, Raw
 from fireline.codegen.lower.windows import MAX_SIDE, Window
 from fireline.errors import FirelineError
 from fireline.graph import Padding, Shape
@@ -18,15 +18,25 @@ from fireline.graph import Padding, Shape
 def pad(state: State, node: OnnxNode) -> None:
     """ONNX `Pad` of height and width with zeros, or, in front of a max pool, with minus infinity."""
     mode = node.text("mode")
-    if mode != "constant":
+    value = state.value(node.inputs[0])
+    image = isinstance(value, Raw) and state.onnx.integer_input is None
+    x = value if isinstance(value, Raw) and image else state.activation(node.inputs[0])
+    sides = _sides(state, node, x.layout)
+    if mode != "constant" and any(sides):
         raise FirelineError(f"mode {mode} is not supported", hint="pad with a constant 0")
-    x = state.activation(node.inputs[0])
-    sides = _sides(state, node, x)
     fill = node.number("value", 0.0)
     if node.input(2):
         fill = float(state.constant(node.input(2), "the value of a Pad").array.ravel()[0])
     if fill not in (0.0, -inf):
         raise FirelineError(f"a frame of {fill:g} is not supported", hint="pad with 0")
+    if isinstance(x, Raw):
+        if fill and any(sides):
+            raise FirelineError(
+                f"the image gets a frame of {fill:g}", hint="quantize it before, or pad with 0"
+            )
+        top, left, bottom, right = (a + b for a, b in zip(x.frame, sides, strict=True))
+        state.values[node.outputs[0]] = replace(x, frame=(top, left, bottom, right))
+        return
     inner = replace(x, private=x.private and state.read_once(node.outputs[0]))
     state.values[node.outputs[0]] = Padded(inner, sides, fill) if any(sides) else inner
 
@@ -46,14 +56,14 @@ def framed(place: Window, frame: Padding) -> Window:
     return replace(place, padding=(top, left, bottom, right))
 
 
-def _sides(state: State, node: OnnxNode, x: Activation) -> Padding:
+def _sides(state: State, node: OnnxNode, layout: Layout) -> Padding:
     """Pixels above, left of, below and right of the map."""
     named = node.attributes.get("pads")
     if named is None:
         named = state.constant(node.input(1), "the sides of a Pad").array.ravel().tolist()
-    rows = {"chw": 2, "hwc": 1}.get(x.layout)
+    rows = {"chw": 2, "hwc": 1}.get(layout)
     if rows is None:
-        raise FirelineError(f"a flat activation of {x.shape} is padded", hint="pad before flattening")
+        raise FirelineError("a flat activation is padded", hint="pad before flattening")
     axes = list(range(4))
     if node.input(3):
         axes = [int(axis) % 4 for axis in state.constant(node.input(3), "the axes of a Pad").array.ravel()]

@@ -24,30 +24,42 @@ from fireline.graph import GlobalAvgPool2d, MaxPool2d, Shape, Tensor
 
 def maxpool(state: State, node: OnnxNode) -> None:
     """ONNX `MaxPool`: of an increasing function of integers the largest integer has the largest value."""
-    if len(node.outputs) > 1 and node.outputs[1]:
+    if any(state.readers[name] for name in filter(None, node.outputs[1:])):
         raise FirelineError("the indices of a max pool are not supported")
+
+    layout: Layout = "hwc" if node.domain == CHANNELS_LAST else "chw"
 
     def place(shape: Shape) -> Window:
         return window(node, shape, kernel_shape(node))
 
     if isinstance(state.value(node.inputs[0]), Padded):
         x, shape, frame = unframed(state, node.inputs[0], -inf)
+        expect_layout(x, layout)
         state.values[node.outputs[0]] = _maxpool(state, node, x, False, framed(place(shape), frame))
         return
-    _each_part(state, node, lambda x, part: _maxpool(state, node, x, part, place(x.shape)))
+
+    def pool(x: Activation, part: bool) -> Activation:
+        expect_layout(x, layout)
+        return _maxpool(state, node, x, part, place(x.shape))
+
+    _each_part(state, node, pool)
 
 
 def global_maxpool(state: State, node: OnnxNode) -> None:
     """ONNX `GlobalMaxPool`: a max pool whose window is the map."""
-    _each_part(
-        state,
-        node,
-        lambda x, part: _maxpool(state, node, x, part, Window(x.shape[1:], (1, 1), (0,) * 4, (1, 1))),
-    )
+
+    def pool(x: Activation, part: bool) -> Activation:
+        expect_layout(x, "chw")
+        return _max_of_map(state, node, x, part)
+
+    _each_part(state, node, pool)
+
+
+def _max_of_map(state: State, node: OnnxNode, x: Activation, part: bool) -> Activation:
+    return _maxpool(state, node, x, part, Window(x.shape[1:], (1, 1), (0,) * 4, (1, 1)))
 
 
 def _maxpool(state: State, node: OnnxNode, x: Activation, part: bool, place: Window) -> Activation:
-    expect_layout(x, "hwc" if node.domain == CHANNELS_LAST else "chw")
     if min(x.scale) < 0:
         x = negated(state, x)
     output = replace(state.tensor(x), shape=(x.shape[0], *place.outputs))
@@ -81,8 +93,9 @@ def _average(state: State, node: OnnxNode, x: Activation, part: bool) -> Activat
     if sides == x.shape[1:] and not any(place.padding):
         return _sum_map(state, node, x, part, divide=True)
     # ONNX leaves what ceil mode adds out of every mean, and other padding unless it is told to count it.
-    counted = node.integer("count_include_pad", 0) and not node.integer("ceil_mode", 0)
-    if any(place.padding) and not counted:
+    without = dict(node.attributes, ceil_mode=0)
+    added = place != window(replace(node, attributes=without), x.shape, place.kernel, wide=True)
+    if added or (any(place.padding) and not node.integer("count_include_pad", 0)):
         raise FirelineError(
             "the windows of an average pool are of several sizes", hint="pool without padding, or count it"
         )
@@ -113,11 +126,23 @@ def reduce_sum(state: State, node: OnnxNode) -> None:
     _reduce(state, node, divide=False)
 
 
+def reduce_max(state: State, node: OnnxNode) -> None:
+    """ONNX `ReduceMax` over height and width."""
+    _over_map(state, node, lambda x, part, layout: replace(_max_of_map(state, node, x, part), layout=layout))
+
+
 def _reduce(state: State, node: OnnxNode, divide: bool) -> None:
+    _over_map(state, node, lambda x, part, layout: _sum_map(state, node, x, part, divide, layout))
+
+
+def _over_map(
+    state: State, node: OnnxNode, reduced: Callable[[Activation, bool, Layout], Activation]
+) -> None:
+    """`reduced` of an activation whose height and width a node names, told the layout of what it makes."""
     axes: Any = node.attributes.get("axes")
     if axes is None and node.input(1):
         axes = state.constant(node.inputs[1], "the axes").array.ravel().tolist()
-    flat: Layout | None = None if node.integer("keepdims") else "flat chw"
+    keep = node.integer("keepdims")
 
     def pool(x: Activation, part: bool) -> Activation:
         here = {"chw": [2, 3], "hwc": [1, 2]}.get(x.layout)
@@ -125,7 +150,7 @@ def _reduce(state: State, node: OnnxNode, divide: bool) -> None:
             raise FirelineError(
                 f"reduction over axes {axes} is not supported", hint="reduce height and width"
             )
-        return _sum_map(state, node, x, part, divide, flat)
+        return reduced(x, part, x.layout if keep else "flat chw")
 
     _each_part(state, node, pool)
 

@@ -113,7 +113,13 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
         layout = value.layout
         target = _target(spec, layout, state.input_shape[0])
         first = node.op != "DequantizeLinear" and target.zero_point % 2 == 1
-        state.values[node.outputs[0]] = state.quantize_input(target, node.outputs[0], layout, first)
+        framed = any(value.frame)
+        if framed and not target.keeps_zero:
+            raise FirelineError(
+                "the image's frame of zeros is no number of its quantizer", hint="pad behind it"
+            )
+        image = state.quantize_input(target, "" if framed else node.outputs[0], layout, first)
+        state.values[node.outputs[0]] = Padded(image, value.frame, 0.0) if framed else image
         return
     if isinstance(value, Constant):
         state.values[node.outputs[0]] = quantize_constant(
@@ -260,15 +266,17 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
     _check_scale(scale)
     value = state.value(node.inputs[0])
     if isinstance(value, Codes):
-        if not (np.array_equal(scale, value.scale) and np.array_equal(zero_point, value.zero_point)):
-            raise FirelineError("its scale or zero point is not that of its QuantizeLinear")
         _dequantize(state, node, value)
+        if not (np.array_equal(scale, value.scale) and np.array_equal(zero_point, value.zero_point)):
+            _rescaled(state, node, value, scale, zero_point)
         return
     if isinstance(value, Raw) and state.onnx.integer_input is not None:
         x = _codes_in(state, value.layout)
         unit = per_channel(_activation_scale(scale, x.layout, x.shape[0]), x.shape[0])
-        zero = _activation_zero_point(zero_point)
-        state.values[node.outputs[0]] = x.mapped(unit, tuple(-zero * u for u in unit))
+        zeros = np.broadcast_to(zero_point.ravel(), len(unit)).tolist()
+        state.values[node.outputs[0]] = x.mapped(
+            unit, tuple(-int(z) * u for z, u in zip(zeros, unit, strict=True))
+        )
         return
     codes = state.constant(node.inputs[0], "the integers of a DequantizeLinear").array
     if not _integral(codes.dtype) or not codes.size:
@@ -288,17 +296,32 @@ def dequantize_linear(state: State, node: OnnxNode) -> None:
 
 
 def cast(state: State, node: OnnxNode) -> None:
-    """ONNX `Cast` to a type that holds every number: of the network's input, of integers, of activations."""
-    kind = onnx.helper.tensor_dtype_to_np_dtype(node.integer("to"))
+    """ONNX `Cast` to a type that holds every number: of the network's input, of integers, of activations.
+
+    `CastLike` casts to the type of its second input: of an activation that is float32.
+    """
+    like = node.op == "CastLike" and isinstance(state.value(node.inputs[1]), Activation | Pieces | Padded)
+    kind = np.dtype(np.float32) if like else _type(node.integer("to", 0))
     if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise FirelineError(f"a cast to {kind} is not supported", hint="cast to float32, or quantize")
     value = state.value(node.inputs[0])
-    if isinstance(value, Raw) and state.onnx.integer_input is not None:
+    if isinstance(value, Constant):
+        state.values[node.outputs[0]] = Constant(value.array.astype(kind))
+    elif isinstance(value, Raw) and state.onnx.integer_input is not None:
         state.values[node.outputs[0]] = _codes_in(state, value.layout)
     elif isinstance(value, Codes):
         state.values[node.outputs[0]] = codes_out(state, value, node.outputs[0])
     else:
         same(state, node)
+
+
+def _type(number: int) -> np.dtype[Any]:
+    """The type that a file names by its number."""
+    try:
+        kind: np.dtype[Any] = onnx.helper.tensor_dtype_to_np_dtype(number)
+    except (KeyError, ValueError, TypeError):
+        raise FirelineError(f"type {number} is none of ONNX", hint="export the network again") from None
+    return kind
 
 
 def _codes_in(state: State, layout: Layout) -> Activation:
@@ -348,6 +371,28 @@ def _dequantize(state: State, node: OnnxNode, codes: Codes) -> None:
     state.values[node.outputs[0]] = value
 
 
+def _rescaled(
+    state: State, node: OnnxNode, codes: Codes, scale: npt.NDArray[Any], zero_point: npt.NDArray[Any]
+) -> None:
+    """The codes of another scale or zero point than the one that they were made with."""
+    value = state.values[node.outputs[0]]
+    if not isinstance(value, Activation):
+        raise FirelineError(
+            "its scale or zero point is not that of its QuantizeLinear", hint="quantize and dequantize alike"
+        )
+    count = value.shape[0]
+    made, read = (
+        (
+            per_channel(_activation_scale(s, value.layout, count), count),
+            np.broadcast_to(points.ravel(), count).tolist(),
+        )
+        for s, points in ((codes.scale, codes.zero_point), (scale, zero_point))
+    )
+    factor = tuple(new / old for new, old in zip(read[0], made[0], strict=True))
+    shift = tuple(int(z) * s for z, s in zip(np.subtract(made[1], read[1]), read[0], strict=True))
+    state.values[node.outputs[0]] = value.mapped(factor, shift)
+
+
 def _constant(source: Constant, codes: Codes) -> QuantizedConstant:
     """A constant that was quantized: rounded before its zero points are added, which may differ by channel."""
     points = codes.zero_point.astype(np.int64)
@@ -363,6 +408,12 @@ def _integral(kind: np.dtype[Any]) -> bool:
 
 def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int, int]:
     """Scale and zero point of a linear quantizer, shaped to broadcast, and the ends of its type."""
+    floats = (0, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
+    for name in ("precision",) if node.op == "QuantizeLinear" else ("output_dtype",):
+        if node.integer(name, 0) not in floats:
+            raise FirelineError(
+                f"{name} is {_type(node.integer(name))}, which rounds on the way", hint="compute in float32"
+            )
     scale = state.constant(node.inputs[1], "the scale").array
     if scale.dtype != np.float64:  # as the product of two scales is
         scale = scale.astype(np.float32)
@@ -375,11 +426,11 @@ def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray
         raise FirelineError(f"a zero point of {zero.dtype}, integers of up to 32 bits expected")
     kind = zero.dtype
     if node.op == "QuantizeLinear" and node.integer("output_dtype", 0):
-        named = onnx.helper.tensor_dtype_to_np_dtype(node.integer("output_dtype", 0))
+        named = _type(node.integer("output_dtype"))
         if not _integral(named) or (node.input(2) and named != kind):
+            point = f", its zero point {kind}" if node.input(2) else ""
             raise FirelineError(
-                f"output_dtype is {named}, its zero point {kind}",
-                hint="integers of 4, 8, 16 or 32 bits, alike",
+                f"output_dtype is {named}{point}", hint="integers of 2, 4, 8, 16 or 32 bits, alike"
             )
         kind = named
     ends = IntType(int(kind.name.rpartition("int")[2]), signed=not kind.name.startswith("u"))

@@ -42,7 +42,8 @@ class QuantizedConstant:
             FirelineError: the scale varies along another axis.
         """
         full = np.broadcast_to(self.scale, self.integers.shape).reshape(len(self.integers), -1)
-        if self.scale.size == 1 or self.scale.shape[:1] == (self.scale.size,):
+        lengthwise = self.scale.ndim == self.integers.ndim and len(self.scale) == self.scale.size
+        if self.scale.size == 1 or lengthwise:
             return tuple(full[:, 0])
         if any(len(set(row)) != 1 for row in full):
             raise FirelineError(
@@ -172,9 +173,10 @@ class Codes:
 
 @dataclass(frozen=True)
 class Raw:
-    """The network's input before a quantizer, perhaps transposed or flattened."""
+    """The network's input before a quantizer, perhaps transposed or flattened, or in a frame of zeros."""
 
     layout: Layout
+    frame: Padding = (0, 0, 0, 0)
 
 
 Value = Constant | QuantizedConstant | Activation | Pieces | Padded | Codes | Raw

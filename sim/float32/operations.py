@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,11 @@ def _operation(op: str, inputs: Sequence[Bounded | None], a: Attributes) -> Boun
             return quotient(_conv([x[0], ones], {**a, "group": channels}), Bounded.exactly(float(taps)))
         case "GlobalAveragePool":
             return _mean(x[0], (2, 3), True)
+        case "GlobalMaxPool":
+            return x[0].mapped(lambda v: v.max(axis=(2, 3), keepdims=True))
+        case "ReduceMax":
+            axes = tuple(int(i) for i in (x[1].value.ravel() if len(x) > 1 else a["axes"]))
+            return x[0].mapped(lambda v: v.max(axis=axes, keepdims=bool(a["keepdims"])))
         case "ReduceMean" | "ReduceSum":
             axes = tuple(int(i) for i in (x[1].value.ravel() if len(x) > 1 else a["axes"]))
             return _mean(x[0], axes, bool(a["keepdims"]), divide=op == "ReduceMean")
@@ -113,6 +119,8 @@ def _operation(op: str, inputs: Sequence[Bounded | None], a: Attributes) -> Boun
             fill = float(x[2].value) if len(x) > 2 else 0.0
             padded = x[0].mapped(lambda v: np.pad(v, pairs, constant_values=fill))
             return padded if fill == 0 else Bounded(padded.value, padded.low, padded.high)
+        case "Sum":
+            return reduce(total, x)
         case "Identity" | "Dropout":
             return x[0]
     raise NotImplementedError(op)

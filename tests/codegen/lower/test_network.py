@@ -547,13 +547,19 @@ def test_files_that_are_not_onnx_are_refused(tmp_path: Path) -> None:
         lower(tmp_path / "missing.onnx")
 
 
-def test_a_tensor_in_another_file_is_refused_by_the_file_that_names_it(tmp_path: Path) -> None:
-    path = fire_model(tmp_path)
+@pytest.mark.parametrize("location", ["", "missing.data", "../outside.data", "/etc/hostname", "."])
+def test_a_tensor_in_another_file_is_read_beside_the_model_only(tmp_path: Path, location: str) -> None:
+    (tmp_path / "outside.data").write_bytes(b"1234")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    path = fire_model(folder)
     model = onnx.load(str(path))
-    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    tensor = model.graph.initializer[0]
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
     path.write_bytes(model.SerializeToString())
     with pytest.raises(
-        FirelineError, match=r"network\.onnx: tensor '.*' is in another file \(save the model"
+        FirelineError, match=r"network\.onnx: tensor '.*' is in another file.*beside the model, or save"
     ):
         lower(path)
 

@@ -1,0 +1,207 @@
+"""One network in the words of many exporters: each is what onnxruntime, or QONNX' executor, makes of it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from fireline.codegen.lower.network import lower
+from fireline.errors import FirelineError
+from tests.codegen.lower.test_as_people_have_them import (
+    assert_equal_to_onnxruntime,
+    integer_conv,
+    linear,
+)
+from tests.qonnx_models import QonnxBuilder
+
+Layer = Callable[[QonnxBuilder, str], str]
+
+
+def ints(b: QonnxBuilder, *values: int) -> str:
+    return b.constant(list(values), dtype=np.int64)
+
+
+def matrix(b: QonnxBuilder, rows: int, columns: int) -> str:
+    codes = b.constant(b.random.integers(-7, 8, (rows, columns)), dtype=np.int8)
+    return b.node("DequantizeLinear", [codes, b.constant(2.0**-4)])
+
+
+def weight(b: QonnxBuilder, *sides: int, scale: Sequence[float] = (2.0**-4,), axis: int = 0) -> str:
+    codes = b.constant(b.random.integers(-7, 8, sides), dtype=np.int8)
+    parameters = [b.constant(scale), b.constant([0] * len(scale), dtype=np.int8)]
+    return b.node("DequantizeLinear", [codes, *parameters], axis=axis)
+
+
+def mean(b: QonnxBuilder, x: str) -> str:
+    return linear(b, b.node("GlobalAveragePool", [x]), 1.0)
+
+
+def gemm(**attributes: Any) -> Layer:
+    def layer(b: QonnxBuilder, x: str) -> str:
+        bias = b.constant([1, -2, 3, 4, 5])
+        return b.node("Gemm", [b.node("Flatten", [x]), matrix(b, 3 * 36, 5), bias], **attributes)
+
+    return layer
+
+
+def pad_first(b: QonnxBuilder, x: str) -> str:
+    """Behind the builder's own quantizer; the one in front of it is `test_an_image_may_be_padded…`."""
+    return integer_conv(b, b.node("Pad", [x, ints(b, 0, 0, 0, 0, 0, 0, 0, 0)], mode="reflect"), 3, 4)
+
+
+def rearranged(op: str, sides: tuple[int, ...], *arguments: int, axis: int = 0) -> Layer:
+    """Weights that a node moves behind their DequantizeLinear."""
+
+    def layer(b: QonnxBuilder, x: str) -> str:
+        w = weight(b, *sides, scale=[2.0**-4, 2.0**-3, 2.0**-5, 2.0**-4], axis=axis)
+        return b.node("Conv", [x, b.node(op, [w, ints(b, *arguments)] if arguments else [w])])
+
+    return layer
+
+
+def shape_of_weights(b: QonnxBuilder, x: str) -> str:
+    w = weight(b, 4, 3, 1, 1)
+    bias = b.node("Expand", [b.constant(3.0), b.node("Shape", [w], start=0, end=1)])
+    return b.node("Conv", [x, w, b.node("CastLike", [bias, x])])
+
+
+def pixels_as_rows(b: QonnxBuilder, x: str) -> str:
+    last = b.node("Transpose", [x], perm=[0, 2, 3, 1])
+    return b.node("Transpose", [b.node("MatMul", [last, matrix(b, 3, 5)])], perm=[0, 3, 1, 2])
+
+
+def average(**attributes: Any) -> Layer:
+    return lambda b, x: b.node(
+        "AveragePool", [x], kernel_shape=[2, 2], strides=[2, 2], pads=[1, 1, 1, 1], **attributes
+    )
+
+
+def read_otherwise(b: QonnxBuilder, x: str) -> str:
+    """Codes that are dequantized by another scale and zero point."""
+    grid = [b.constant(0.5), b.constant(100, dtype=np.uint8)]
+    codes = b.node("QuantizeLinear", [integer_conv(b, x, 3, 4), *grid])
+    x = b.node("DequantizeLinear", [codes, b.constant(0.25), b.constant(20, dtype=np.uint8)])
+    return integer_conv(b, x, 4, 4)
+
+
+def indices(b: QonnxBuilder, x: str) -> str:
+    pooled = b.node("MaxPool", [x], kernel_shape=[2, 2])
+    b.nodes[-1].output.append("places")
+    return pooled
+
+
+LAYERS: dict[str, Layer] = {
+    "alpha and beta": gemm(alpha=0.5, beta=-2.0),
+    "no beta": gemm(beta=0.0),
+    "counted, nothing added by ceil mode": average(count_include_pad=1, ceil_mode=1),
+    "indices that nothing reads": indices,
+    "an empty frame": pad_first,
+    "a flat axis from behind": lambda b, x: b.node("Flatten", [mean(b, x)], axis=-3),
+    "one axis": lambda b, x: b.node("Reshape", [mean(b, x), ints(b, -1)]),
+    "a side left open": lambda b, x: b.node("Reshape", [x, ints(b, 0, -1, 6, 6)]),
+    "the batch squeezed": lambda b, x: b.node("Squeeze", [mean(b, x), ints(b, 0, 2, 3)]),
+    "unsqueezed": lambda b, x: integer_conv(
+        b, b.node("Unsqueeze", [b.node("Flatten", [mean(b, x)]), ints(b, 2, 3)]), 3, 4
+    ),
+    "a largest number": lambda b, x: b.node("ReduceMax", [x, ints(b, 2, 3)]),
+    "a sum of three": lambda b, x: b.node("Sum", [x, integer_conv(b, x, 3, 3), x]),
+    "a sum of one": lambda b, x: integer_conv(b, b.node("Sum", [x]), 3, 4),
+    "a difference": lambda b, x: b.node("Sub", [integer_conv(b, x, 3, 3), x]),
+    "a product with each pixel": pixels_as_rows,
+    "reshaped weights": rearranged("Reshape", (4, 3), 4, 3, 1, 1),
+    "gathered weights": rearranged("Gather", (4, 3, 1, 1), 3, 1, 0, 2),
+    "unsqueezed weights": rearranged("Unsqueeze", (4, 3), 2, 3),
+    "weights turned round by default": rearranged("Transpose", (1, 1, 3, 4), axis=3),
+    "the shape of weights": shape_of_weights,
+    "codes of another scale": read_otherwise,
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_a_spelling_is_what_onnxruntime_makes_of_it(tmp_path: Path, layer: Layer) -> None:
+    b = QonnxBuilder((3, 6, 6))
+    made = layer(b, linear(b, "input", 1.0))
+    assert_equal_to_onnxruntime(b.save(linear(b, made, 2.0, 100), tmp_path))
+
+
+@pytest.mark.parametrize("zero", [0, 5])
+def test_an_image_may_be_padded_before_it_is_quantized(tmp_path: Path, zero: int) -> None:
+    """Keras' ZeroPadding2D as the first layer."""
+    b = QonnxBuilder((3, 6, 6))
+    framed = b.node("Pad", ["input", ints(b, 0, 0, 1, 0, 0, 0, 2, 1)])
+    x = integer_conv(b, linear(b, framed, 1.0, zero), 3, 4, 3)
+    assert_equal_to_onnxruntime(b.save(linear(b, x, 2.0, 128), tmp_path))
+
+
+def test_integer_images_have_a_zero_point_for_each_channel(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 6, 6))
+    grid = [b.constant([2.0**-7, 2.0**-6, 2.0**-5]), b.constant([128, 100, 3], dtype=np.uint8)]
+    x = integer_conv(b, b.node("DequantizeLinear", ["input", *grid], axis=1), 3, 4, 3)
+    model = b.model(linear(b, x, 2.0**-5, 100))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert_equal_to_onnxruntime(tmp_path / "m.onnx", np.uint8)
+
+
+def weights_along(*shape: int) -> Layer:
+    def layer(b: QonnxBuilder, x: str) -> str:
+        w = b.constant(b.random.integers(-7, 8, (4, 3, 3, 3)) / 16)
+        scale = np.reshape([2.0**-4, 2.0**-3, 2.0**-5], shape)
+        return b.node("Conv", [x, b.quant(w, scale, 4, True)])
+
+    return layer
+
+
+def random_bias(b: QonnxBuilder, x: str) -> str:
+    noise = b.node("RandomNormalLike", [b.constant(np.zeros((1, 4, 1, 1)))])
+    return b.node("Add", [integer_conv(b, x, 3, 4), noise])
+
+
+def sorted_weights(b: QonnxBuilder, x: str) -> str:
+    return b.node("Conv", [x, b.node("Softmax", [weight(b, 4, 3, 1, 1)])])
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (weights_along(3), "varies inside an output channel"),
+        (weights_along(1, 3, 1, 1), "varies inside an output channel"),
+        (random_bias, "unsupported: RandomNormalLike"),
+        (sorted_weights, "computes with a quantized constant"),
+        (average(ceil_mode=1, count_include_pad=0), "windows of an average pool are of several sizes"),
+        (gemm(alpha=-1.0), "alpha is -1.0"),
+        (lambda b, x: b.node("Cast", [x], to=99), "type 99 is none of ONNX"),
+    ],
+)
+def test_what_is_not_exact_is_refused(tmp_path: Path, layer: Layer, says: str) -> None:
+    b = QonnxBuilder((3, 6, 6))
+    made = layer(b, linear(b, "input", 1.0))
+    with pytest.raises(FirelineError, match=says):
+        lower(b.save(linear(b, made, 2.0, 100), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "says"),
+    [
+        ("QuantizeLinear", {"precision": TensorProto.FLOAT16}, "precision is float16, which rounds"),
+        ("QuantizeLinear", {"output_dtype": TensorProto.FLOAT8E4M3FN}, "output_dtype is float8_e4m3fn"),
+        ("DequantizeLinear", {"output_dtype": TensorProto.FLOAT16}, "output_dtype is float16, which rounds"),
+    ],
+)
+def test_a_quantizer_of_other_floats_is_refused(
+    tmp_path: Path, op: str, attributes: dict[str, int], says: str
+) -> None:
+    b = QonnxBuilder((3, 6, 6))
+    scale, own = b.constant(1.0), {op: attributes}
+    x = integer_conv(b, linear(b, "input", 1.0), 3, 4)
+    for one in ("QuantizeLinear", "DequantizeLinear"):
+        x = b.node(one, [x, scale], **own.get(one, {}))
+    model = b.model(x)
+    model.opset_import[0].version = 23
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    with pytest.raises(FirelineError, match=says):
+        lower(tmp_path / "m.onnx")
