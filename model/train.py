@@ -25,6 +25,7 @@ from fireline.errors import FirelineError
 from fireline.model.count import counts
 from fireline.model.data import ImageSet
 from fireline.model.loading import Batches
+from fireline.model.machines import ALONE, Machines
 from fireline.model.network import Staged
 from fireline.model.progress import Keeper, ProgressBar, read_checkpoint
 from fireline.model.prune import Masks, apply_masks, magnitude_masks
@@ -33,25 +34,6 @@ from fireline.model.task import Task
 
 _SMALL_STEP = 1 << 28  # multiply-accumulates
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
-
-
-@dataclass(frozen=True)
-class Machines:
-    """What trains: `devices` (GPUs, or processes where there is none) on each of `nodes`, started by Lightning.
-
-    A batch is shared out among all of them.
-    """
-
-    devices: int = 1
-    nodes: int = 1
-
-    @property
-    def processes(self) -> int:
-        """All of them."""
-        return self.devices * self.nodes
-
-
-ALONE = Machines()
 
 
 @dataclass(frozen=True)

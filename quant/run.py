@@ -11,13 +11,13 @@ from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
 from fireline.model.data import load
 from fireline.model.evaluate import logits
+from fireline.model.machines import ALONE, Machines
 from fireline.model.network import Network, float_network
 from fireline.model.presets import preset
 from fireline.model.prune import zero_masks
 from fireline.model.recipe import Recipe, Training
-from fireline.model.run import load_float, load_network, save_network
 from fireline.model.run_info import FLOAT, Run, read_run, write_run
-from fireline.model.train import ALONE, Files, Machines, fit, leads
+from fireline.model.run_networks import load_float, load_network, save_network
 from fireline.model.weights import import_weights
 from fireline.quant.bits import parse_precision
 from fireline.quant.calibrate import calibrate
@@ -69,6 +69,9 @@ def quantize(
     Raises:
         FirelineError: anything of these is wrong, or there are no float weights.
     """
+    # Lightning takes seconds to import: what only reads a run does without.
+    from fireline.model.train import Files, fit, leads
+
     precision = parse_precision(bits)
     run, network = _float_network(name, out, source, seed)
     training = load(data, "train", run.architecture.input)
@@ -105,6 +108,8 @@ def quantize_recipe(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Ru
     Raises:
         FirelineError: as `quantize`.
     """
+    from fireline.model.train import leads
+
     wanted, run = recipe.quantize, read_run(out)
     if wanted is None or (run.recipe == recipe and (out / MODEL).exists()):
         return run
