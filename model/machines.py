@@ -1,7 +1,8 @@
-"""What trains together."""
+"""What trains together. Lightning, which takes seconds to import, is not needed to ask."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 
@@ -22,3 +23,12 @@ class Machines:
 
 
 ALONE = Machines()
+
+
+def leads() -> bool:
+    """Whether this process, of those that train together, is the one that writes files.
+
+    Lightning starts the others, so there are none before it is imported.
+    """
+    lightning = sys.modules.get("lightning.fabric.utilities.rank_zero")
+    return lightning is None or bool(getattr(lightning.rank_zero_only, "rank", 0) == 0)

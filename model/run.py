@@ -12,7 +12,7 @@ from fireline.model.classification import SCORES, classification
 from fireline.model.curves import write_curves
 from fireline.model.data import load
 from fireline.model.evaluate import logits
-from fireline.model.machines import ALONE, Machines
+from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
 from fireline.model.progress import read_rows
 from fireline.model.recipe import Recipe
@@ -28,7 +28,7 @@ from fireline.model.run_info import (
     write_run,
 )
 from fireline.model.run_networks import save_network
-from fireline.model.train import Files, fit, leads
+from fireline.model.train import Files, fit
 from fireline.model.weights import start_from
 
 

@@ -18,14 +18,13 @@ from typing import Literal
 
 import lightning
 import torch
-from lightning.fabric.utilities import rank_zero
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from fireline.errors import FirelineError
 from fireline.model.count import counts
 from fireline.model.data import ImageSet
 from fireline.model.loading import Batches
-from fireline.model.machines import ALONE, Machines
+from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Staged
 from fireline.model.progress import Keeper, ProgressBar, read_checkpoint
 from fireline.model.prune import Masks, apply_masks, magnitude_masks
@@ -107,11 +106,6 @@ def fit(
     network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     if leads():
         files.checkpoint.unlink(missing_ok=True)
-
-
-def leads() -> bool:
-    """Whether this process, of those that train together, is the one that writes files."""
-    return bool(getattr(rank_zero.rank_zero_only, "rank", 0) == 0)
 
 
 def identity(network: Staged, data: ImageSet, training: Training, title: str) -> str:

@@ -11,7 +11,7 @@ from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
 from fireline.model.data import load
 from fireline.model.evaluate import logits
-from fireline.model.machines import ALONE, Machines
+from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
 from fireline.model.presets import preset
 from fireline.model.prune import zero_masks
@@ -69,9 +69,6 @@ def quantize(
     Raises:
         FirelineError: anything of these is wrong, or there are no float weights.
     """
-    # Lightning takes seconds to import: what only reads a run does without.
-    from fireline.model.train import Files, fit, leads
-
     precision = parse_precision(bits)
     run, network = _float_network(name, out, source, seed)
     training = load(data, "train", run.architecture.input)
@@ -80,6 +77,8 @@ def quantize(
     calibrate(folded, twin, training.subset(images, seed))
     reached = None
     if tuning is not None:
+        from fireline.model.train import Files, fit
+
         test = load(data, "test", run.architecture.input)
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"
@@ -108,8 +107,6 @@ def quantize_recipe(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Ru
     Raises:
         FirelineError: as `quantize`.
     """
-    from fireline.model.train import leads
-
     wanted, run = recipe.quantize, read_run(out)
     if wanted is None or (run.recipe == recipe and (out / MODEL).exists()):
         return run
