@@ -12,7 +12,14 @@ from fireline.codegen.lower.attributes import CHANNELS_LAST
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.pads import framed, unframed
 from fireline.codegen.lower.state import State, shared
-from fireline.codegen.lower.values import Activation, Layout, QuantizedConstant, broadcast, fraction
+from fireline.codegen.lower.values import (
+    MAX_MULTIPLE,
+    Activation,
+    Layout,
+    QuantizedConstant,
+    broadcast,
+    fraction,
+)
 from fireline.codegen.lower.windows import MAX_SIDE, Window, dilation, extent, window
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, common_scale, frozen_array
@@ -61,12 +68,10 @@ def dilated(weight: QuantizedConstant, apart: tuple[int, int]) -> QuantizedConst
         raise FirelineError(
             f"dilation {list(apart)} makes a kernel of {sides[0]}x{sides[1]}", hint="dilate less"
         )
+    weight = weight.by_rows()
     wide = np.zeros((outputs, depth, *sides), dtype=np.int64)
     wide[:, :, :: apart[0], :: apart[1]] = weight.integers
-    rows = np.array(weight.rows(), dtype=object).reshape(-1, 1, 1, 1)
-    return replace(
-        weight, integers=wide, scale=rows, type=IntType.holding(min(0, weight.type.min), weight.type.max)
-    )
+    return replace(weight, integers=wide, type=IntType.holding(min(0, weight.type.min), weight.type.max))
 
 
 def expect_layout(x: Activation, layout: Layout) -> None:
@@ -121,11 +126,9 @@ def _dense(state: State, node: OnnxNode, weight: QuantizedConstant, bias: tuple[
         )
     order = (0, 3, 1, 2) if x.layout.endswith("hwc") else (0, 1, 2, 3)
     sides = (*kernel, channels) if x.layout.endswith("hwc") else (channels, *kernel)
-    taps = QuantizedConstant(
-        weight.integers.reshape(-1, *sides).transpose(order),
-        np.array(weight.rows(), dtype=object).reshape(-1, 1, 1, 1),
-        weight.type,
-    )
+    weight = weight.by_rows()
+    kernels = weight.integers.reshape(-1, *sides).transpose(order)
+    taps = QuantizedConstant(kernels, weight.scale.reshape(-1, 1, 1, 1), weight.type)
     state.values[node.outputs[0]] = convolve(state, node, x, taps, bias, place, layout, 1)
 
 
@@ -146,6 +149,7 @@ def convolve(
     """
     x = state.settle(value, node.inputs[0])
     tensor = state.tensor(x)
+    weight = weight.by_rows()
     out_channels, depth = weight.integers.shape[:2]
     groups = node.integer("group") if groups is None else groups
     if groups < 1 or depth * groups != x.shape[0] or out_channels % groups:
@@ -159,7 +163,7 @@ def convolve(
     if integers is not weight.integers:
         type = IntType.holding(int(integers.min()), int(integers.max()))
     integers = frozen_array(integers)
-    scale = tuple(u * s for u, s in zip(unit, weight.rows(), strict=True))
+    scale = tuple(u * s for u, s in zip(unit, weight.scale.ravel(), strict=True))
     steps = [o / s for o, s in zip(offset, scale, strict=True)]
     whole = all(step.denominator == 1 and abs(step) < MAX_BIAS for step in steps)
     sums = integers.reshape(out_channels, -1).sum(axis=1).tolist()
@@ -239,7 +243,7 @@ def _with_input_scales(
     largest = max(map(max, factors))
     if largest == 1:
         return weight, tuple(units)
-    if largest > 1 << 8:
+    if largest > MAX_MULTIPLE:
         raise FirelineError(
             "its input has one scale per channel, not small multiples of one",
             hint="quantize that activation per tensor",

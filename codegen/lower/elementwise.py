@@ -85,7 +85,7 @@ def leaky_relu(state: State, node: OnnxNode) -> None:
 
 def prelu(state: State, node: OnnxNode) -> None:
     """ONNX `PRelu` with constant slopes, one or one per channel."""
-    slopes = state.constant(node.inputs[1], "the slope")
+    slopes = _numbers(state, node.inputs[1], "the slope")
     x = state.activation(node.inputs[0])
     # (C, 1, 1) is PyTorch's shape for a slope per channel.
     slope = channel_constants(slopes, x, node.inputs[1])

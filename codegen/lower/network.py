@@ -30,6 +30,7 @@ HINTS = {
     "LogSoftmax": _LARGEST,
     "Softmax": _LARGEST,
     "TopK": _LARGEST,
+    "com.microsoft": "made by onnxruntime: save it at its optimization level BASIC or below",
     "com.microsoft.nchwc": "made for one processor: save it at onnxruntime's optimization level EXTENDED or below",
 }
 

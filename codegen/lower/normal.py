@@ -74,6 +74,14 @@ def _whole(model: onnx.ModelProto) -> onnx.ModelProto:
         for attribute in node.attribute:
             if node.op_type == "Constant" and attribute.name == "sparse_value":
                 attribute.CopyFrom(onnx.helper.make_attribute("value", written_out(attribute.sparse_tensor)))
+    moving = {value.name for value in graph.input} - {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        moving.update(node.output if moving.intersection(node.input) else ())
+    outputs = [value for value in graph.output if value.name in moving]
+    if 0 < len(outputs) < len(graph.output):  # the others are constants, as those of Brevitas' QuantTensor
+        kept = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in outputs]
+        del graph.output[:]
+        graph.output.extend(kept)
     nodes = needed(graph)
     if nodes != list(graph.node):
         copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]

@@ -21,6 +21,10 @@ from fireline.errors import FirelineError
 MICROSOFT = "com.microsoft"
 # Operations that choose or move values: what they do to integers of one scale they do to the reals.
 MOVING = ("Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+# Operations whose kernels in onnxruntime add the zero point before they round (QLinearAdd's documented formula does,
+# too); all others round first, as QuantizeLinear does. It tells at ties where the zero point is odd.
+ZERO_POINT_FIRST = ("QLinearAdd", "QLinearAveragePool", "QLinearMul")
+QONNX = "qonnx.custom_op.general"
 _FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -45,6 +49,8 @@ def as_qdq(
     del made.graph.node[:]
     made.graph.node.extend(writer.nodes)
     made.graph.initializer.extend(writer.added)
+    if QONNX not in {opset.domain for opset in made.opset_import}:
+        made.opset_import.append(onnx.helper.make_opsetid(QONNX, 1))
     return made
 
 
@@ -128,14 +134,16 @@ class _Writer:
         """The real numbers of three inputs: integers, scale, zero point."""
         return self.real(_input(node, first), _input(node, first + 1), _optional(node, first + 2), axis)
 
-    def bias(self, node: onnx.NodeProto, position: int, scales: tuple[int, int]) -> list[str]:
-        """The real bias of an operation that may have one, in units of the product of two scales."""
+    def bias(
+        self, node: onnx.NodeProto, position: int, scales: tuple[int, int], factor: float = 1.0
+    ) -> list[str]:
+        """The real bias of an operation that may have one, in units of the product of two scales and a factor."""
         tensor = _optional(node, position)
         if not tensor:
             return []
         product = f"{node.output[0]}/bias_scale"
         a, b = (self._scale(node, _input(node, i)) for i in scales)
-        self.added.append(numpy_helper.from_array((a * b).astype(self.product), product))
+        self.added.append(numpy_helper.from_array((a * b * factor).astype(self.product), product))
         made = f"{node.output[0]}/bias"
         self.nodes.append(onnx.helper.make_node("DequantizeLinear", [tensor, product], [made], axis=0))
         return [made]
@@ -166,10 +174,23 @@ class _Writer:
 
     def quantize(self, node: onnx.NodeProto, real: str, scale: str, zero: str) -> None:
         """The integers that `node` made, of `real`."""
+        if node.op_type in ZERO_POINT_FIRST and (self._integer(zero) or 0) % 2:
+            real = self._rounded(node, real, scale, zero)
         self.nodes.append(
             onnx.helper.make_node("QuantizeLinear", _named(real, scale, zero), [node.output[0]], node.name)
         )
         self.quantized[node.output[0]] = (scale, zero)
+
+    def _rounded(self, node: onnx.NodeProto, real: str, scale: str, zero: str) -> str:
+        """`real` on the grid of an odd zero point that is added before rounding, as QONNX' Quant does."""
+        made, point = f"{node.output[0]}/rounded", array_of(self.constants[zero])
+        numbers = {f"{made}/zero": float(point.ravel()[0]), f"{made}/bits": 8.0 * point.dtype.itemsize}
+        self.added += [numpy_helper.from_array(np.float32(v), name) for name, v in numbers.items()]
+        signed = int(point.dtype.kind == "i")
+        inputs = [real, scale, *numbers]
+        attributes = {"signed": signed, "narrow": 0, "rounding_mode": "ROUND", "domain": QONNX}
+        self.nodes.append(onnx.helper.make_node("Quant", inputs, [made], **attributes))
+        return made
 
     def output(self, node: onnx.NodeProto, op: str, inputs: Sequence[str], first: int) -> None:
         """`op` on real numbers, quantized by the scale and zero point at inputs `first` and the next."""
@@ -184,7 +205,9 @@ def _conv(writer: _Writer, node: onnx.NodeProto) -> None:
 def _gemm(writer: _Writer, node: onnx.NodeProto) -> None:
     transposed = any(a.name == "transB" and a.i for a in node.attribute)
     x, weight = writer.operand(node, 0), writer.operand(node, 3, axis=0 if transposed else 1)
-    inputs = [x, weight, *writer.bias(node, 6, (1, 4))]
+    # Its integers are what alpha multiplies.
+    alpha = next((a.f for a in node.attribute if a.name == "alpha"), 1.0)
+    inputs = [x, weight, *writer.bias(node, 6, (1, 4), alpha)]
     if _optional(node, 7):
         writer.output(node, "Gemm", inputs, 7)
     else:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import reduce
 from math import inf
 
 import numpy as np
@@ -15,6 +16,7 @@ from fireline.check import MAX_WEIGHT_BITS
 from fireline.codegen.lower.names import node_name
 from fireline.codegen.lower.onnx_file import OnnxGraph
 from fireline.codegen.lower.values import (
+    MAX_MULTIPLE,
     Activation,
     Codes,
     Constant,
@@ -117,10 +119,12 @@ class State:
         return value
 
     def constant(self, tensor: str, what: str) -> Constant:
-        """The plain numbers behind `tensor`."""
+        """The plain numbers behind `tensor`; where they are quantized, what float32 holds of them."""
         value = self.value(tensor)
+        if isinstance(value, QuantizedConstant):
+            return Constant(np.asarray(value.integers * value.scale).astype(np.float32))
         if not isinstance(value, Constant):
-            raise FirelineError(f"{what} is not a constant")
+            raise FirelineError(f"{what} is not a constant", hint="fold the file's constants, or fix it")
         return value
 
     def quantized(self, tensor: str, what: str) -> QuantizedConstant:
@@ -183,21 +187,41 @@ class State:
             raise FirelineError(
                 f"{tensor!r} is an activation function that meets no quantizer", hint="quantize it"
             )
-        if min(value.scale) <= 0:
-            raise FirelineError(f"{tensor!r} is scaled by {float(min(value.scale))} and meets no quantizer")
-        ends = list(zip(value.offset, value.low, value.high, value.scale, strict=True))
-        steps = [[end if isinstance(end, float) else end / scale for end in three] for *three, scale in ends]
-        if any(isinstance(end, Fraction) and end.denominator != 1 for three in steps for end in three):
+        if 0 in value.scale:
+            raise FirelineError(
+                f"a channel of {tensor!r} is scaled by 0 and meets no quantizer", hint="quantize it"
+            )
+        unit, factor = self._grid(value, tensor)
+        ends = zip(value.offset, value.low, value.high, unit, strict=True)
+        steps = [[end if isinstance(end, float) else end / one for end in three] for *three, one in ends]
+        reached = [
+            min(max(by * end + offset, low), high)
+            for (offset, low, high), by in zip(steps, factor, strict=True)
+            for end in (held.type.min, held.type.max)
+        ]
+        low, high = int(min(reached)), int(max(reached))
+        scale = shared(unit)
+        target = Target(scale, 0, IntType.holding(low, high), Quantizer(low, high), scale, 0)
+        return self.requantize(value, target, tensor)
+
+    def _grid(self, value: Activation, tensor: str) -> tuple[tuple[Fraction, ...], tuple[int, ...]]:
+        """A unit for each channel, of which its scale, offset and ends are multiples, and the scale in units.
+
+        Raises:
+            FirelineError: the scale would be a large multiple.
+        """
+        rows = zip(value.scale, value.offset, value.low, value.high, strict=True)
+        numbers = [[abs(one) for one in row if isinstance(one, Fraction)] for row in rows]
+        units = [reduce(common_scale, row) for row in numbers]
+        if len({row[0] for row in numbers}) == 1:  # as the tensor has one scale, so has its grid
+            units = [reduce(common_scale, units)] * len(units)
+        factor = [scale / unit for scale, unit in zip(value.scale, units, strict=True)]
+        if max(map(abs, factor)) > MAX_MULTIPLE:
             raise FirelineError(
                 f"{tensor!r} meets no quantizer and its bias is no multiple of its scale",
                 hint="quantize the activation, or, with powers of two as scales, the bias at the accumulator's",
             )
-        lows = [min(max(held.type.min + offset, low), high) for offset, low, high in steps]
-        highs = [min(max(held.type.max + offset, low), high) for offset, low, high in steps]
-        low, high = int(min(lows)), int(max(highs))
-        scale = shared(value.scale)
-        target = Target(scale, 0, IntType.holding(low, high), Quantizer(low, high), scale, 0)
-        return self.requantize(value, target, tensor)
+        return tuple(units), tuple(map(int, factor))
 
     def outputs(
         self, value: Activation, unit: tuple[Fraction, ...], shift: int, rounding: Rounding
@@ -279,21 +303,24 @@ class State:
     def concat(self, pieces: Pieces, tensor: str, one_quantizer: bool = False) -> Activation:
         """A `Concat` node over parts of one zero point; a type that holds all of them where they differ.
 
-        Parts of unlike scales are a mistake of the network's author, quantizers that were meant to be one, unless
-        `one_quantizer` gave every channel its scale.
+        Parts of unlike scales, unless `one_quantizer` gave every channel its own, are small multiples of one, which
+        whoever reads them can compute with; else they are quantizers that the network's author meant to be one.
         """
         parts = [self.settle(part, tensor) for part in pieces.parts]
         outputs = [self.tensor(part) for part in parts]
-        scales = {shared(o.scale) for o in outputs}
-        if len({o.zero_point for o in outputs}) != 1 or not (one_quantizer or len(scales) == 1):
+        scales = {scale for o in outputs for scale in o.scale}
+        if not one_quantizer and max(scales) / reduce(common_scale, scales) > MAX_MULTIPLE:
             described = "; ".join(
-                f"{self.nodes[part.index].name} {o.type} zero point {o.zero_point} scale {float(o.scale[0])}"
+                f"{self.nodes[part.index].name} {o.type} scale {float(o.scale[0])}"
                 for part, o in zip(parts, outputs, strict=True)
             )
             raise FirelineError(
-                f"inputs of a concat differ in scale or zero point: {described}",
+                f"inputs of a concat differ in scale: {described}",
                 hint="give them one shared quantizer after the concat",
             )
+        if len({o.zero_point for o in outputs}) != 1:
+            parts = [self._centred(part) for part in parts]
+            outputs = [self.tensor(part) for part in parts]
         type = IntType.holding(min(o.type.min for o in outputs), max(o.type.max for o in outputs))
         parts = [self._widened(part, type) for part in parts]
         output = Tensor(pieces.shape, type, joined_scale(outputs), outputs[0].zero_point)
@@ -328,6 +355,13 @@ class State:
         sums = IntType.holding(*reachable_range(rows, bias, held.type))
         output, groups = Tensor(shape, sums, held.scale), len(weight)
         return Conv2d(name, None, (x.index,), output, rows, type, bias, (1, 1), frame, groups, sums, None)
+
+    def _centred(self, value: Activation) -> Activation:
+        """The same values with zero point 0."""
+        held = self.tensor(value)
+        ends = (held.type.min - held.zero_point, held.type.max - held.zero_point)
+        target = Target(held.scale, 0, IntType.holding(*ends), Quantizer(*ends), held.scale, 0)
+        return self.requantize(value, target, None)
 
     def _widened(self, value: Activation, type: IntType) -> Activation:
         """The same integers in a wider type."""

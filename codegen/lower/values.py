@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from math import inf
 from typing import Any, Literal
 
@@ -13,8 +14,10 @@ import numpy.typing as npt
 from fireline.codegen.requantize.curves import Clip, Curve, Line
 from fireline.codegen.requantize.rounding import Mode, Rounding
 from fireline.errors import FirelineError
-from fireline.fixed import IntType
+from fireline.fixed import IntType, common_scale
 from fireline.graph import Padding, Shape
+
+MAX_MULTIPLE = 1 << 8  # of a common scale, that integers are multiplied by
 
 # How the file lays an activation out. The integer graph knows (C, H, W) only.
 Layout = Literal["chw", "hwc", "flat chw", "flat hwc"]
@@ -35,21 +38,29 @@ class QuantizedConstant:
     scale: npt.NDArray[np.object_]  # Fractions
     type: IntType
 
-    def rows(self) -> tuple[Fraction, ...]:
-        """One scale for each entry of the first axis.
+    def by_rows(self) -> QuantizedConstant:
+        """The same numbers with one scale for each entry of the first axis, which `scale` has along that axis.
+
+        Scales that vary along another axis become part of the integers where they are small multiples.
 
         Raises:
-            FirelineError: the scale varies along another axis.
+            FirelineError: they are not.
         """
-        full = np.broadcast_to(self.scale, self.integers.shape).reshape(len(self.integers), -1)
-        lengthwise = self.scale.ndim == self.integers.ndim and len(self.scale) == self.scale.size
-        if self.scale.size == 1 or lengthwise:
-            return tuple(full[:, 0])
-        if any(len(set(row)) != 1 for row in full):
+        shape = self.integers.shape
+        ones = (len(self.integers), *[1] * (self.integers.ndim - 1))
+        if self.scale.size == 1 or self.scale.shape == ones:
+            return replace(self, scale=np.broadcast_to(self.scale.ravel(), len(self.integers)).reshape(ones))
+        rows = np.broadcast_to(self.scale, shape).reshape(len(self.integers), -1)
+        units = [reduce(common_scale, set(row)) for row in rows]
+        factors = np.array([[int(one / unit) for one in row] for row, unit in zip(rows, units, strict=True)])
+        if factors.max() > MAX_MULTIPLE:
             raise FirelineError(
-                "the weight scale varies inside an output channel", hint="one scale per output channel"
+                "the weight scale varies inside an output channel, not in small multiples",
+                hint="one scale per output channel",
             )
-        return tuple(full[:, 0])
+        integers = self.integers * factors.reshape(shape)
+        type = IntType.holding(int(integers.min()), int(integers.max())) if factors.max() > 1 else self.type
+        return QuantizedConstant(integers, np.array(units, dtype=object).reshape(ones), type)
 
     def transposed(self, order: tuple[int, ...]) -> QuantizedConstant:
         """The axes in another order."""

@@ -1,5 +1,6 @@
 """onnxruntime's operations on integers, node by node: what they mean is written out with numpy."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,60 @@ def test_a_frame_of_zero_points_becomes_padding(tmp_path: Path) -> None:
     padded = b.node("Pad", [x, sides])
     with pytest.raises(FirelineError, match="zero point 9 get a frame of 0"):
         lower(finished(b, convolved(b, [padded, *parameters], grid(b, 9.0), 3), tmp_path))
+
+
+def added(b: QonnxBuilder) -> list[str]:
+    x, output = codes(b, 1.0, 3), grid(b, 4.0, 7)
+    return [b.node("QLinearAdd", [*x, *x, *output], domain=MICROSOFT), *output]
+
+
+def scaled(b: QonnxBuilder) -> list[str]:
+    factor, output = [b.constant([3], dtype=np.uint8), *grid(b, 1.0)], grid(b, 2.0, 7)
+    return [b.node("QLinearMul", [*codes(b, 1.0, 3), *factor, *output], domain=MICROSOFT), *output]
+
+
+def average(b: QonnxBuilder, op: str, **window: list[int]) -> list[str]:
+    output = grid(b, 0.5, 7)
+    return [b.node(op, [*codes(b, 1.0, 3), *output], domain=MICROSOFT, **window), *output]
+
+
+def leaky(b: QonnxBuilder) -> list[str]:
+    output = grid(b, 2.0, 7)
+    return [b.node("QLinearLeakyRelu", [*codes(b, 1.0, 130), *output], domain=MICROSOFT, alpha=0.25), *output]
+
+
+def joined(b: QonnxBuilder) -> list[str]:
+    output, x = grid(b, 2.0, 7), codes(b, 1.0, 3)
+    return [b.node("QLinearConcat", [*output, *x, *x], domain=MICROSOFT, axis=1), *output]
+
+
+def product(b: QonnxBuilder) -> list[str]:
+    """A bias' integers are what alpha multiplies."""
+    x, *parameters = codes(b)
+    weight = [b.constant(b.random.integers(-9, 9, (192, 5)), dtype=np.int8), *grid(b, 2.0**-4, 0, np.int8)]
+    bias, output = b.constant([900, -800, 70, 60, 5000], dtype=np.int32), grid(b, 4.0, 101)
+    inputs = [b.node("Flatten", [x]), *parameters, *weight, bias, *output]
+    return [b.node("QGemm", inputs, domain=MICROSOFT, alpha=0.5), *output]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        scaled,
+        lambda b: average(b, "QLinearAveragePool", kernel_shape=[2, 2], strides=[2, 2]),
+        lambda b: average(b, "QLinearGlobalAveragePool"),
+        added,
+        leaky,
+        joined,
+        product,
+    ],
+)
+def test_an_odd_zero_point_is_added_where_onnxruntime_adds_it(
+    tmp_path: Path, make: Callable[[QonnxBuilder], list[str]]
+) -> None:
+    """Some of its kernels round before, some after; halves tell."""
+    b = QonnxBuilder((3, 8, 8))
+    path = finished(b, make(b), tmp_path)
+    assert_equal_to_onnxruntime(path)
+    graph = lower(path)
+    verify(graph, simulator(graph), [qonnx_executor(graph, path)], [images(graph)]).require_exact()

@@ -11,6 +11,8 @@ from onnx import TensorProto
 
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
+from fireline.sim.engines import qonnx_executor, simulator
+from fireline.sim.verify import verify
 from tests.codegen.lower.test_as_people_have_them import (
     assert_equal_to_onnxruntime,
     integer_conv,
@@ -88,6 +90,18 @@ def read_otherwise(b: QonnxBuilder, x: str) -> str:
     return integer_conv(b, x, 4, 4)
 
 
+def unlike_parts(b: QonnxBuilder, x: str) -> str:
+    parts = [linear(b, integer_conv(b, x, 3, 2), scale, zero) for scale, zero in ((1.0, 100), (0.5, 31))]
+    return integer_conv(b, b.concat(*parts), 4, 4, 3)
+
+
+def signs_and_halves(b: QonnxBuilder, x: str) -> str:
+    """A frame of zeros shows whether these are right."""
+    held = b.node("Add", [linear(b, integer_conv(b, x, 3, 4), 1.0, 100), b.constant(0.5)])
+    factor = b.constant(np.reshape([1.0, -2.0, 0.5, -1.0], (4, 1, 1)))
+    return integer_conv(b, b.node("Mul", [held, factor]), 4, 4, 3)
+
+
 def indices(b: QonnxBuilder, x: str) -> str:
     pooled = b.node("MaxPool", [x], kernel_shape=[2, 2])
     b.nodes[-1].output.append("places")
@@ -118,6 +132,11 @@ LAYERS: dict[str, Layer] = {
     "weights turned round by default": rearranged("Transpose", (1, 1, 3, 4), axis=3),
     "the shape of weights": shape_of_weights,
     "codes of another scale": read_otherwise,
+    "weights of a scale for each input channel": lambda b, x: b.node(
+        "Conv", [x, weight(b, 4, 3, 1, 1, scale=[2.0**-4, 2.0**-3, 2.0**-5], axis=1)]
+    ),
+    "parts on grids of their own": unlike_parts,
+    "half a step, and other signs": signs_and_halves,
 }
 
 
@@ -147,13 +166,29 @@ def test_integer_images_have_a_zero_point_for_each_channel(tmp_path: Path) -> No
     assert_equal_to_onnxruntime(tmp_path / "m.onnx", np.uint8)
 
 
-def weights_along(*shape: int) -> Layer:
+def weights_along(*shape: int, scale: Sequence[float] = (2.0**-4, 2.0**-3, 2.0**-5)) -> Layer:
     def layer(b: QonnxBuilder, x: str) -> str:
         w = b.constant(b.random.integers(-7, 8, (4, 3, 3, 3)) / 16)
-        scale = np.reshape([2.0**-4, 2.0**-3, 2.0**-5], shape)
-        return b.node("Conv", [x, b.quant(w, scale, 4, True)])
+        return b.node("Conv", [x, b.quant(w, np.reshape(scale, shape), 4, True)])
 
     return layer
+
+
+def quantized_scale(b: QonnxBuilder, x: str) -> str:
+    scale = b.quant(b.constant([0.5]), 0.25, 8, True)
+    quantizer = [b.conv(x, 3, 4), scale, b.constant(0.0), b.constant(8.0)]
+    domain = "qonnx.custom_op.general"
+    return b.node("Quant", quantizer, domain=domain, signed=1, narrow=0, rounding_mode="ROUND")
+
+
+@pytest.mark.parametrize("layer", [weights_along(3), weights_along(1, 3, 1, 1), quantized_scale])
+def test_scales_are_where_qonnx_has_them(tmp_path: Path, layer: Layer) -> None:
+    """A scale of one axis is one of columns; scales may be quantized."""
+    b = QonnxBuilder((3, 6, 6))
+    path = b.save(b.quant(layer(b, b.quant("input", 1.0)), 2.0, 8, True), tmp_path)
+    graph = lower(path)
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 6, 6)).astype(np.uint8)
+    verify(graph, simulator(graph), [qonnx_executor(graph, path)], [images]).require_exact()
 
 
 def random_bias(b: QonnxBuilder, x: str) -> str:
@@ -168,8 +203,7 @@ def sorted_weights(b: QonnxBuilder, x: str) -> str:
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
-        (weights_along(3), "varies inside an output channel"),
-        (weights_along(1, 3, 1, 1), "varies inside an output channel"),
+        (weights_along(3, scale=(0.1, 0.3, 0.7)), "varies inside an output channel"),
         (random_bias, "unsupported: RandomNormalLike"),
         (sorted_weights, "computes with a quantized constant"),
         (average(ceil_mode=1, count_include_pad=0), "windows of an average pool are of several sizes"),

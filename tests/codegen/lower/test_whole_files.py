@@ -82,6 +82,12 @@ def a_function(model: onnx.ModelProto) -> None:
     model.opset_import.append(helper.make_opsetid("of.mine", 1))
 
 
+def its_scale_too(model: onnx.ModelProto) -> None:
+    """Outputs that are constants, as those of a Brevitas QuantTensor."""
+    scale = model.graph.initializer[0]
+    model.graph.output.append(helper.make_tensor_value_info(scale.name, TensorProto.FLOAT, []))
+
+
 def narrow_floats(model: onnx.ModelProto) -> None:
     """A scale in bfloat16, cast back."""
     scale = next(t for t in model.graph.initializer if numpy_helper.to_array(t).size == 1)
@@ -103,7 +109,9 @@ def integers_of_two_bits(model: onnx.ModelProto) -> None:
     del zero.input[2]
 
 
-@pytest.mark.parametrize("change", [sparse_initializer, sparse_constant, backwards, unused, a_function])
+@pytest.mark.parametrize(
+    "change", [sparse_initializer, sparse_constant, backwards, unused, a_function, its_scale_too]
+)
 def test_another_form_is_the_same_network(tmp_path: Path, change: Change) -> None:
     plain, other = tmp_path / "plain.onnx", tmp_path / "other.onnx"
     onnx.save(model(), str(plain))
