@@ -24,10 +24,10 @@ from fireline.codegen.design.operations import (
     Widen,
 )
 from fireline.codegen.geometry.axi import input_beat, output_bits
-from fireline.codegen.geometry.line_buffer import buffer_rows, fill_pixels
+from fireline.codegen.geometry.line_buffer import buffer_rows, distances, fill_pixels
 from fireline.codegen.plan.cost.conv2d import line_memory, weight_rom, window_memory
 from fireline.codegen.plan.cost.fabric import fabric_of
-from fireline.codegen.plan.cost.memory import RAMB18_SHAPES, ceil_div
+from fireline.codegen.plan.cost.memory import block_rows
 from fireline.codegen.plan.foldings import Folding, Plan
 from fireline.codegen.rtl.tables import Constants, Value, banks, memory, rule_constants
 from fireline.graph import Add, Conv2d, Input, Lookup, Rescale
@@ -113,6 +113,10 @@ def _input(node: Input, output: Fifo) -> Module:
 def _line_buffer(plan: Plan, node: Conv2d, folding: Folding) -> Module:
     source = plan.graph.nodes[node.inputs[0]].output
     _, depth, bits = line_memory(node, source, folding)
+    # A token may come in over the one that the step before reads, in the cycle in which it is read: not in block RAM.
+    is_near = (
+        node.output.shape[2] == 1 or distances(node, source.shape, folding.simd, folding.rows).write == 1
+    )
     return _plain(
         "fl_line_buffer",
         {
@@ -134,7 +138,7 @@ def _line_buffer(plan: Plan, node: Conv2d, folding: Folding) -> Module:
             "FILL_PIXELS": fill_pixels(node, source.shape),
             "BUFFER_ROWS": buffer_rows(node, source.shape),
             "ZERO_POINT": source.zero_point & ((1 << source.type.bits) - 1),
-            "BLOCK": _in_block_ram(plan, depth, bits),
+            "BLOCK": 0 if is_near else _in_block_ram(plan, depth, bits),
         },
     )
 
@@ -146,7 +150,7 @@ def _mvu(plan: Plan, node: Conv2d, folding: Folding) -> Module:
     depth, width = weight_rom(node, folding)
     index = plan.graph.nodes.index(node)
     is_loaded = index in plan.loaded
-    bank_rows = min(_bank_rows(depth, width), depth) if folding.rom == "bram" else depth
+    bank_rows = min(block_rows(depth, width), depth) if folding.rom == "bram" else depth
     values: dict[str, Value] = {
         "PE": folding.pe,
         "TERMS": terms,
@@ -182,11 +186,6 @@ def _mvu(plan: Plan, node: Conv2d, folding: Folding) -> Module:
             ("load_data", "load_data"),
         )
     return Module("fl_mvu", constants, ports=ports)
-
-
-def _bank_rows(depth: int, width: int) -> int:
-    """Rows of the shape of block RAM that takes the fewest blocks: a bank is one of them deep."""
-    return min(RAMB18_SHAPES, key=lambda shape: ceil_div(depth, shape[0]) * ceil_div(width, shape[1]))[0]
 
 
 def _running_max(plan: Plan, operation: RunningMax, source: Fifo) -> Module:

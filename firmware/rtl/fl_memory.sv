@@ -1,5 +1,6 @@
 // A memory with one write and one read port. `read_data` follows its address by two cycles: the memory's own register,
-// and one behind it, as the wires from a block RAM are long. A word may be read in the cycle after it is written.
+// and one behind it, as the wires from a block RAM are long. A word may be read in the cycle after it is written; what a
+// block RAM reads in the same cycle is undefined.
 module fl_memory #(
     parameter int BITS = 8,
     parameter int DEPTH = 512,
@@ -18,7 +19,7 @@ module fl_memory #(
       (* ram_style = "block" *) logic [BITS-1:0] words[DEPTH];
       always_ff @(posedge clk) begin
         if (write) words[write_address] <= write_data;
-        word <= words[read_address];
+        word <= write && write_address == read_address ? 'x : words[read_address];
       end
     end else begin : g_lut
       (* ram_style = "distributed" *) logic [BITS-1:0] words[DEPTH];

@@ -23,7 +23,7 @@ from fireline.codegen.plan.devices import Device
 from fireline.errors import FirelineError
 from fireline.files import new_folder
 from fireline.progress import progress
-from fireline.sim.tools import rtlil
+from fireline.sim.tools import output_register, rtlil
 from fireline.sim.tools.cells import resources
 from fireline.sim.tools.command import call, version
 
@@ -99,9 +99,9 @@ def synthesize(project: Path, part: Device, jobs: int, *, board: bool = False) -
     for name in types:
         held = sorted({cell for cell, _ in design[name].cells if cell in design})
         if name == top.name or rtlil.source_name(name) == network:
-            todo.append(_Job(name, SYNTHESIS[part.family], (*held, name), tuple(held)))
+            todo.append(_Job(name, part.family, (*held, name), tuple(held)))
         else:
-            todo.append(_Job(name, SYNTHESIS[part.family], tuple(rtlil.below(name, design)), ()))
+            todo.append(_Job(name, part.family, tuple(rtlil.below(name, design)), ()))
     folders = dict(zip(types, _run(project, design, todo, BATCH[part.family], jobs), strict=True))
     return Synthesis(
         rtlil.source_name(top.name),
@@ -164,7 +164,7 @@ class _Job:
     """One module to be synthesized: `name`, built of `modules`, some of which are black boxes to it."""
 
     name: str
-    command: str
+    family: str
     modules: tuple[str, ...]
     black_boxes: tuple[str, ...]
 
@@ -173,7 +173,7 @@ class _Job:
 
         What Yosys elaborated is no such name, because the numbers in it depend on other modules.
         """
-        read = [version(YOSYS), _script([self])]
+        read = [version(YOSYS), _script([self]), output_register.MAP]
         for module in map(design.get, self.modules):
             assert module
             # A memory in several banks has the beginning of their names.
@@ -186,17 +186,19 @@ class _Job:
 
 def _script(batch: Sequence[_Job]) -> str:
     """What Yosys does to one module, or to several, each by itself, as the cells of a module `together`."""
-    names, command = [job.name for job in batch], batch[0].command
+    names, family = [job.name for job in batch], batch[0].family
+    command, finish = SYNTHESIS[family], output_register.SCRIPT if family == "ecp5" else ()
     lines = [f"read_rtlil {SOURCE}"]
     if len(names) == 1:
         lines += [f"blackbox {other}" for other in batch[0].black_boxes]
-        lines += [f"{command} -top {names[0]}", f"write_rtlil 0-{NETLIST}"]
+        lines += [f"{command} -top {names[0]}", *finish, f"write_rtlil 0-{NETLIST}"]
     else:  # one may be part of another: all are made flat before they are kept apart
         every = " ".join(names)
         lines += ["hierarchy -top together", "proc", f"flatten {every}"]
         lines += [
             f"setattr -mod -set keep_hierarchy 1 {every}",
             f"{command} -top together",
+            *finish,
             "delete together",
         ]
         for place, name in enumerate(names):
@@ -250,6 +252,7 @@ def _synthesize(
         here = Path(name)
         (here / SOURCE).write_text("\n".join(texts))
         (here / "script.ys").write_text(_script(work))
+        (here / output_register.MAP_FILE).write_text(output_register.MAP)
         call(YOSYS, ["-q", "-l", "yosys.log", "-s", "script.ys"], here)
         counted = json.loads((here / CELLS).read_text())["modules"]
         for place, (job, folder) in enumerate(batch):

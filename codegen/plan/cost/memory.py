@@ -73,6 +73,11 @@ def ramb18(depth: int, width: int) -> int:
     return min(ceil_div(depth, d) * ceil_div(width, w) for d, w in RAMB18_SHAPES)
 
 
+def block_rows(depth: int, width: int) -> int:
+    """Rows of the shape of block RAM that takes the fewest blocks."""
+    return min(RAMB18_SHAPES, key=lambda shape: ceil_div(depth, shape[0]) * ceil_div(width, shape[1]))[0]
+
+
 def uram(depth: int, width: int) -> int:
     """URAM288s of a memory."""
     return ceil_div(depth, URAM_SHAPE[0]) * ceil_div(width, URAM_SHAPE[1])

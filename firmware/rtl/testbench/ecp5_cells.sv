@@ -181,7 +181,7 @@ module DP16KD #(
   reg [17:0] words[1024];
   initial begin
     for (int i = 0; i < 1024; i++) words[i] = INIT[20*i+:18];
-    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG" || CLKAMUX != "CLKA" || CLKBMUX != "CLKB")
+    if (REGMODE_A != REGMODE_B || CLKAMUX != "CLKA" || CLKBMUX != "CLKB")
       $fatal(1, "DP16KD: a mode that is not simulated");
   end
 
@@ -235,10 +235,22 @@ module DP16KD #(
       end
     end
   endgenerate
+
+  // The output register, where there is one, has the clock of its port, and that of port B where that reads both sides.
+  reg [17:0] kept_a, kept_b;
+  always_ff @(posedge CLKB) kept_b <= out_b;
+  generate
+    if (DATA_WIDTH_B == 36) begin : g_kept_wide
+      always_ff @(posedge CLKB) kept_a <= out_a;
+    end else begin : g_kept_each
+      always_ff @(posedge CLKA) kept_a <= out_a;
+    end
+  endgenerate
+  localparam bit IS_KEPT = REGMODE_B == "OUTREG";
   assign {
       DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0
-  } = out_a;
+  } = IS_KEPT ? kept_a : out_a;
   assign {
       DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
-  } = out_b;
+  } = IS_KEPT ? kept_b : out_b;
 endmodule
