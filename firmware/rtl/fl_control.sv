@@ -13,8 +13,8 @@
 //
 // `run` lets beats in; an image has BEATS of them. One access at a time each way. FLIGHT bits hold the images under way.
 //
-// What comes from far is taken into registers first: `beat`, `done` and an access count one cycle late, and a read is answered
-// in the second cycle. `run` alone is low in the cycle after the last beat.
+// What comes from far is taken into registers first: `beat`, `done` and an access count one cycle late, `stalled` two, and a
+// read is answered in the second cycle. `run` alone is low in the cycle after the last beat.
 module fl_control #(
     parameter int VERSION = 2,
     parameter int BEATS = 1,
@@ -61,6 +61,7 @@ module fl_control #(
   logic [31:0] images_out, cycles_high, stalls;
   logic [63:0] cycles;
   logic [STAGE_BITS-1:0] stage;
+  logic [STAGES-1:0] was_stalled;
 
   // Accesses: address and data of a write are taken together, and so is a read, when no answer is waiting. They work in the
   // next cycle.
@@ -105,6 +106,7 @@ module fl_control #(
     written    <= s_axi_wdata;
     strobe     <= s_axi_wstrb[0];
     read_word  <= s_axi_araddr[ADDRESS_BITS-1:2];
+    was_stalled <= stalled;
     if (read) s_axi_rdata <= value;
     if (read & (read_word == WORD'(6))) cycles_high <= cycles[63:32];
     if (rst) begin
@@ -154,7 +156,7 @@ module fl_control #(
       under_way  <= under_way + FLIGHT'(was_image_in) - FLIGHT'(was_done);
       images_out <= images_out + 32'(was_done);
       cycles     <= cycles + 1;
-      is_stalled <= stalled[stage];
+      is_stalled <= was_stalled[stage];
       if (is_stage_write) begin
         stage      <= written[STAGE_BITS-1:0];
         stalls     <= '0;
