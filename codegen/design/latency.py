@@ -25,9 +25,11 @@ from fireline.codegen.design.operations import (
 )
 from fireline.codegen.plan.cost.fabric import fabric_of
 from fireline.codegen.plan.cost.memory import ceil_div
+from fireline.codegen.plan.cost.rtl import latency as rtl
+from fireline.codegen.plan.cost.rtl.latency import levels
 from fireline.codegen.plan.cycles import window_words
 from fireline.codegen.plan.foldings import Plan, Target
-from fireline.graph import Add, Lookup, Requantize, Rescale, Rule, Thresholds
+from fireline.graph import Lookup, Requantize, Rule, Thresholds
 
 # Times the modelled latencies that the streams of a plan are deep enough for.
 MARGIN: dict[Target, int] = {"hls": 2, "rtl": 1}
@@ -65,7 +67,7 @@ def _hls(operation: Operation) -> int:
         case Mvu(node, folding, _):
             # Word of the window 1, weights 2, products, two levels of adders a cycle, sum 1, rule, write 1.
             product = 1 if folding.multiplier == "lut" else 3
-            tree = ceil_div(_levels(folding.simd * folding.rows), 2)
+            tree = ceil_div(levels(folding.simd * folding.rows), 2)
             return 5 + product + tree + _hls_rule(node.requantize)
         case Elementwise(node):
             return 3 if isinstance(node, Lookup) else 2 + _hls_rule(node.requantize)
@@ -85,7 +87,7 @@ def _hls_rule(rule: Rule | None) -> int:
         case Requantize():
             return 5 if rule.mult.max() > 1 or rule.mult.min() < 1 else 2
         case Thresholds():
-            return 1 + ceil_div(_levels(rule.steps.shape[1]), 2)
+            return 1 + ceil_div(levels(rule.steps.shape[1]), 2)
         case None:
             return 0
 
@@ -93,39 +95,15 @@ def _hls_rule(rule: Rule | None) -> int:
 def _rtl(operation: Operation) -> int:
     """LATENCY in the header of the module of firmware/rtl."""
     match operation:
-        case Mvu(node, folding, x_bits):  # ROM 3, product, a level of adders a cycle, accumulator 1, rule
-            product = 1 if folding.multiplier == "dsp" else max(1, _levels(x_bits))
-            return 4 + product + _levels(folding.simd * folding.rows) + _rtl_rule(node.requantize)
+        case Mvu(node, folding, x_bits):
+            return rtl.mvu_latency(node, x_bits, folding)
         case Elementwise(node):
-            match node:
-                case Add():
-                    return 2 + _rtl_rule(node.requantize)
-                case Rescale():
-                    return _rtl_rule(node.requantize)
-                case Lookup():
-                    return 2
+            return rtl.elementwise_latency(node)
         case LineBuffer():
-            return 4
+            return rtl.LINE_BUFFER
         case RunningMax() | Average():
-            return 3
+            return rtl.POOL
         case Results():  # a FIFO of two beats, whose outputs are registers
             return 1
         case Fork() | Widen() | Narrow() | Join() | Pixels():  # wires
             return 0
-
-
-def _rtl_rule(rule: Rule | None) -> int:
-    """LATENCY of fl_requantize: a scale without product and tables, any other scale, thresholds."""
-    match rule:
-        case Requantize():
-            plain = all(len(set(values.tolist())) == 1 for values in (rule.mult, rule.add, rule.shift))
-            return 3 if plain and rule.mult[0] == 1 else 6
-        case Thresholds():
-            return 4 + _levels(rule.steps.shape[1])
-        case None:
-            return 3
-
-
-def _levels(terms: int) -> int:
-    """Levels of a tree that adds `terms` values."""
-    return (terms - 1).bit_length()

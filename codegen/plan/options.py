@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fireline.codegen.geometry.axi import input_beat
-from fireline.codegen.plan.cost.conv2d import chosen_parts, weight_rom
+from fireline.codegen.plan.cost.conv2d import weight_rom
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.memory import RAMB18_SHAPES, URAM_SHAPE, WIDEST_WORD, Resources
-from fireline.codegen.plan.cost.node import core_parts, narrow_side, wide_side
+from fireline.codegen.plan.cost.node import chosen_parts, core_parts, narrow_side, wide_side
 from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, stream_part
 from fireline.codegen.plan.cycles import lanes, node_cycles
 from fireline.codegen.plan.devices import Device

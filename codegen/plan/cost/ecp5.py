@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fireline.codegen.plan.cost.memory import ceil_div
+from fireline.codegen.plan.cost.memory import Resources, ceil_div, ramb18
 from fireline.fixed import IntType
 
 # LUTs of a product in logic, two for each CCU2C: row x - 1, column w - 1 for an unsigned factor of x bits and a signed
@@ -51,5 +51,26 @@ def ram_memory(depth: int, width: int) -> int:
 
 
 def fifo_luts(depth: int, width: int) -> int:
-    """LUTs of a FIFO in distributed RAM, plus its pointers and the handshake."""
-    return ram_luts(depth, width) + 6 * depth.bit_length() + 4
+    """LUTs of a stream in distributed RAM behind a register: fl_fifo. What is not memory is calibrated."""
+    address = (depth - 2).bit_length() if depth > 2 else 0
+    control = (15, 19)[address] if address < 2 else 14 + 23 * address // 2
+    banks = ceil_div(max(1, depth - 1), 16)
+    choice = 7 * banks * width // 10 if banks > 5 else 0
+    return ram_luts(max(1, depth - 1), width) + width + control + choice
+
+
+def fifo(depth: int, width: int, block: bool) -> Resources:
+    """A stream: fl_fifo, in block RAM with a queue of four behind it."""
+    count = depth.bit_length()
+    if block:
+        memory = Resources(
+            lut=9 * count - 5, ff=2 * (count + (depth - 1).bit_length()) + 3, bram18=ramb18(depth, width)
+        )
+        return memory + fifo(4, width, block=False)
+    if depth == 1:
+        return Resources(lut=6, ff=width + 3)
+    return Resources(
+        lut=fifo_luts(depth, width),
+        lutram=ram_memory(depth - 1, width),
+        ff=2 * count + 3 + width + 3 * (depth - 2).bit_length(),
+    )

@@ -16,15 +16,16 @@ from fireline.fixed import IntType
 class Fabric:
     """The cost of the pieces of a design, in the resources of one vendor's parts.
 
-    Functions of memories take a depth in words and a width in bits; `ram_memory` and `fifo_memory` are those of the
-    LUTs that must be able to be memory. A DSP multiplies `dsp_operands` signed bits; `dsp_adds` says whether it sums.
+    Functions of memories take a depth in words and a width in bits; `ram_memory` is those of the LUTs that must be able
+    to be memory; `stream` is told whether it is in block RAM. A DSP multiplies `dsp_operands` signed bits; `dsp_adds`
+    says whether it sums. With `rtl`, designs are of the kernels of firmware/rtl, and what they take is in `rtl.py`.
     """
 
     rom_luts: Callable[[int, int], int]
     ram_luts: Callable[[int, int], int]
     ram_memory: Callable[[int, int], int]
     fifo_luts: Callable[[int, int], int]
-    fifo_memory: Callable[[int, int], int]
+    stream: Callable[[int, int, bool], Resources]
     product_luts: Callable[[IntType, IntType], int]
     dsp_operands: tuple[int, int]
     dsp_adds: bool
@@ -32,6 +33,7 @@ class Fabric:
     accumulator: int  # LUTs of a bit of a sum that starts anew or goes on
     logic: float  # LUTs in place of a six-input one, in control and multiplexers
     shell: Resources  # around the network
+    rtl: bool = False
 
     def rom(self, depth: int, width: int, storage: Storage) -> Resources:
         """A constant memory with a registered output."""
@@ -65,16 +67,8 @@ class Fabric:
         return "lut" if self._pays(self.ram_luts(depth, width), depth, width) else "bram"
 
     def fifo(self, depth: int, width: int) -> Resources:
-        """A stream of `depth` tokens: registers at depth 2, LUTs as memory or block RAM beyond."""
-        if depth <= 2:
-            return Resources(lut=width + 6, ff=2 * width + 4)
-        if self.fifo_storage(depth, width) == "lut":
-            return Resources(
-                lut=self.fifo_luts(depth, width),
-                lutram=self.fifo_memory(depth, width),
-                ff=width + 2 * depth.bit_length(),
-            )
-        return Resources(lut=6 * depth.bit_length(), ff=4 * depth.bit_length(), bram18=ramb18(depth, width))
+        """A stream of `depth` tokens where it is cheapest."""
+        return self.stream(depth, width, self.fifo_storage(depth, width) == "bram")
 
     def fifo_storage(self, depth: int, width: int) -> Storage:
         """Where a stream lies: in LUTs where those are cheaper than block RAM."""
@@ -106,7 +100,7 @@ XILINX = Fabric(
     ram_luts=xilinx.ram_luts,
     ram_memory=xilinx.ram_luts,
     fifo_luts=xilinx.fifo_luts,
-    fifo_memory=xilinx.fifo_memory,
+    stream=xilinx.fifo,
     product_luts=xilinx.product_luts,
     dsp_operands=(18, 25),
     dsp_adds=True,
@@ -116,21 +110,22 @@ XILINX = Fabric(
     shell=Resources(lut=4000, lutram=400, ff=6000, bram18=6),
 )
 
-# MULT18X18D multiplies 18 by 18 bits; Yosys never infers ALU54B, the adder behind it (FPGA-TN-02205). The shell is a
-# UART.
+# MULT18X18D multiplies 18 by 18 bits; Yosys never infers ALU54B, the adder behind it (FPGA-TN-02205). The shell is
+# a UART, and the control registers.
 ECP5 = Fabric(
     rom_luts=ecp5.rom_luts,
     ram_luts=ecp5.ram_luts,
     ram_memory=ecp5.ram_memory,
     fifo_luts=ecp5.fifo_luts,
-    fifo_memory=ecp5.ram_memory,
+    stream=ecp5.fifo,
     product_luts=ecp5.product_luts,
     dsp_operands=(18, 18),
     dsp_adds=False,
     luts_per_block=400,
     accumulator=2,
     logic=1.7,
-    shell=Resources(lut=400, ff=300),
+    shell=Resources(lut=930, ff=560),
+    rtl=True,
 )
 
 

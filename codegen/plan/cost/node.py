@@ -6,11 +6,15 @@ from dataclasses import replace
 from math import ceil
 
 from fireline.codegen.geometry.fires import inner_edges
-from fireline.codegen.plan.cost.conv2d import chosen_parts, common_parts
+from fireline.codegen.plan.cost import conv2d
+from fireline.codegen.plan.cost.conv2d import common_parts
 from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.memory import Resources, common_lanes
 from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, Part, stream_part, table_part
 from fireline.codegen.plan.cost.pools import average_parts, maxpool_parts
+from fireline.codegen.plan.cost.rtl.kernels import node_parts
+from fireline.codegen.plan.cost.rtl.mvu import product_parts
+from fireline.codegen.plan.cost.rtl.streams import stream_parts
 from fireline.codegen.plan.cost.rule import rule_parts
 from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Plan
 from fireline.graph import (
@@ -47,6 +51,8 @@ def parts(plan: Plan, index: int) -> list[Part]:
     graph, node, folding = plan.graph, plan.graph.nodes[index], plan.foldings[index]
     fabric = fabric_of(plan.device)
     result, inner = core_parts(graph, index, folding, fabric), inner_edges(graph)
+    if fabric.rtl:
+        return result + stream_parts(plan, index, fabric)
     for position, source in enumerate(node.inputs):
         bits, pe = graph.nodes[source].output.type.bits, plan.foldings[source].pe
         result.append(stream_part(plan.depth(index, position), folding.simd * bits, fabric))
@@ -85,10 +91,17 @@ def core_parts(
     """The pieces of a node that depend on its own folding alone; `chosen` includes `chosen_parts` of a convolution."""
     node = graph.nodes[index]
     own = chosen_parts(graph, node, folding, fabric) if chosen and isinstance(node, Conv2d) else []
+    if fabric.rtl:
+        return node_parts(graph, node, folding, fabric) + own
     common = _common_parts(graph, node, folding, fabric)
     if len(graph.users(index)) > 1:  # a stream in front of the fork
         common.append(stream_part(INSIDE_DEPTH, folding.pe * node.output.type.bits, fabric))
     return [p if p.storage else replace(p, resources=logic(p.resources, fabric)) for p in common] + own
+
+
+def chosen_parts(graph: Graph, node: Conv2d, folding: Folding, fabric: Fabric) -> list[Part]:
+    """Weights, multipliers and adders of a convolution, and of the RTL kernel all of its matrix-vector unit."""
+    return (product_parts if fabric.rtl else conv2d.chosen_parts)(graph, node, folding, fabric)
 
 
 def _common_parts(graph: Graph, node: Node, folding: Folding, fabric: Fabric) -> list[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fireline.codegen.plan.cost.memory import ceil_div
+from fireline.codegen.plan.cost.memory import Resources, ceil_div, ramb18
 from fireline.fixed import IntType
 
 # LUTs of a product in logic: row x - 1, column w - 1 for an unsigned factor of x bits and a signed one of w bits.
@@ -55,6 +55,11 @@ def fifo_luts(depth: int, width: int) -> int:
     return width * (leaves + ceil_div(ceil_div(leaves, 4) - 1, 3)) + depth.bit_length() * 2 + 4
 
 
-def fifo_memory(depth: int, width: int) -> int:
-    """Those of `fifo_luts` that are memory."""
-    return width * ceil_div(depth, 32)
+def fifo(depth: int, width: int, block: bool) -> Resources:
+    """A stream: registers at depth 2, LUTs as memory or block RAM beyond."""
+    if depth <= 2:
+        return Resources(lut=width + 6, ff=2 * width + 4)
+    if block:
+        return Resources(lut=6 * depth.bit_length(), ff=4 * depth.bit_length(), bram18=ramb18(depth, width))
+    memory = width * ceil_div(depth, 32)
+    return Resources(lut=fifo_luts(depth, width), lutram=memory, ff=width + 2 * depth.bit_length())
