@@ -45,6 +45,8 @@ def bring_in(model: onnx.ModelProto, folder: Path) -> None:
             continue
         try:
             external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+            tensor.data_location = onnx.TensorProto.DEFAULT
+            numpy_helper.to_array(tensor)  # there are as many bytes as the tensor has
         except Exception as error:  # whatever a library raises over a file is the file's fault
             named = next((e.value for e in tensor.external_data if e.key == "location"), "")
             raise FirelineError(
@@ -52,7 +54,6 @@ def bring_in(model: onnx.ModelProto, folder: Path) -> None:
                 f"{str(error).strip().splitlines()[0]:.300}",
                 hint="keep it beside the model, or save the model as one file",
             ) from None
-        tensor.data_location = onnx.TensorProto.DEFAULT
         del tensor.external_data[:]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from graphlib import TopologicalSorter
+
 import numpy as np
 import onnx
 from onnx import inliner
 
 from fireline.codegen.lower.arrays import written_out
-from fireline.codegen.lower.order import needed
+from fireline.codegen.lower.order import all_nodes, needed
 from fireline.codegen.lower.qoperator import as_qdq
 from fireline.errors import FirelineError
 
@@ -61,7 +63,9 @@ def normal(
 def _whole(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model` with its functions written out where they are called, its constants dense and its nodes in order."""
     if model.functions:
+        calls = {f.name: {node.op_type for node in all_nodes(f.node)} for f in model.functions}
         try:
+            TopologicalSorter(calls).prepare()
             model = inliner.inline_local_functions(model)
         except Exception as error:  # whatever a library raises over a file is the file's fault
             raise FirelineError(

@@ -26,6 +26,9 @@ PRESET = "fireline.preset"
 DOMAINS = ("", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", CHANNELS_LAST)
 
 
+INTEGERS = ("int8", "uint8", "int16", "uint16")  # that an input may hold instead of real numbers
+
+
 def _told(value: Any) -> str:
     return "missing" if value is None else repr(value)
 
@@ -148,7 +151,7 @@ def read(path: Path) -> OnnxGraph:
         raise FirelineError(
             f"one input and one output expected, {len(graph.input)} and {len(graph.output)} arrived",
             node=where,
-            hint="cut the file at one of each, as onnx.utils.extract_model does",
+            hint="cut the file at one of each, as onnx.utils.extract_model does" if graph.input else None,
         )
     return OnnxGraph(
         name=properties.get(PRESET) or path.stem,
@@ -164,8 +167,8 @@ def read(path: Path) -> OnnxGraph:
 
 def _integers(value: onnx.ValueInfoProto) -> np.dtype[Any] | None:
     """The type of an integer tensor of up to 16 bits, None of any other."""
-    kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-    return kind if kind in map(np.dtype, ("int8", "uint8", "int16", "uint16")) else None
+    kinds = {getattr(onnx.TensorProto, name.upper()): np.dtype(name) for name in INTEGERS}
+    return kinds.get(value.type.tensor_type.elem_type)
 
 
 def _node(node: onnx.NodeProto, opset: int) -> OnnxNode:

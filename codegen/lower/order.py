@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 import onnx
@@ -54,5 +55,12 @@ def needed(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 def _read(node: onnx.NodeProto) -> set[str]:
     """The tensors that a node reads, those that graphs inside of it take from outside among them."""
-    inside = [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
-    return set(node.input).union(*(_read(inner) for graph in inside for inner in graph.node))
+    return {name for inner in all_nodes([node]) for name in inner.input}
+
+
+def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """`nodes`, and those of the graphs inside of them."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            yield from all_nodes(attribute.g.node)

@@ -172,6 +172,27 @@ def outside(model: onnx.ModelProto) -> None:
     model.graph.sparse_initializer.append(tensor)
 
 
+def a_call_of_itself(model: onnx.ModelProto) -> None:
+    a_function(model)
+    call = helper.make_node("Grid", ["input", "a", "b"], ["inner"], domain="of.mine")
+    model.functions[0].node.append(call)
+    model.functions[0].opset_import.append(helper.make_opsetid("of.mine", 1))
+
+
+def too_few_bytes(model: onnx.ModelProto) -> None:
+    """The file beside the model is there, but of another model."""
+    _weight(model).data_location = TensorProto.EXTERNAL
+    _weight(model).ClearField("raw_data")
+    _weight(model).external_data.add(key="location", value="m.onnx")
+    _weight(model).external_data.add(key="offset", value="100000")
+
+
+def no_type(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = 99
+    model.graph.node.append(helper.make_node("Erf", [model.graph.output[0].name], ["erf"]))
+    model.graph.output[0].name = "erf"
+
+
 def noise(model: onnx.ModelProto) -> None:
     """Random numbers are no constant, also where they are made of constants."""
     maker = helper.make_node("RandomNormal", [], ["noise"], shape=[1])
@@ -189,11 +210,14 @@ def noise(model: onnx.ModelProto) -> None:
         (two_outputs, "1 and 2 arrived.*extract_model"),
         (outside, "sparse tensor 'weight' has places outside"),
         (noise, "unsupported: RandomNormal"),
+        (a_call_of_itself, "functions cannot be written out: .*cycle"),
+        (too_few_bytes, "'weight' is in another file, 'm.onnx', which cannot be read"),
+        (no_type, "unsupported: Erf"),
     ],
 )
 def test_what_says_two_things_is_refused(tmp_path: Path, change: Change, says: str) -> None:
     made = model()
     change(made)
-    onnx.save(made, str(tmp_path / "m.onnx"))
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
     with pytest.raises(FirelineError, match=says):
         lower(tmp_path / "m.onnx")
