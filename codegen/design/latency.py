@@ -46,7 +46,7 @@ def process_latency(operation: Operation, target: Target) -> int:
 
 def stream_latency(plan: Plan, depth: int, bits: int) -> int:
     """Cycles that a stream of `depth` tokens of `bits` bits adds."""
-    in_block_ram = fabric_of(plan.device).fifo_storage(depth, bits) == "bram"
+    in_block_ram = fabric_of(plan.device, plan.target).fifo_storage(depth, bits) == "bram"
     return BLOCK_RAM_FIFO if plan.target == "rtl" and in_block_ram else 0
 
 

@@ -43,7 +43,7 @@ def plan_for(
         if chosen is None:
             raise refusal(graph, part, clock, target_fps, freedom, room)
         foldings = tuple(option.folding for option in chosen)
-        plan = Plan(graph, part, clock, foldings, stream_depths(graph, foldings))
+        plan = Plan(graph, part, clock, foldings, stream_depths(graph, foldings), target=freedom.target)
         over = np.array(total(plan).counts()) - budget(part).counts()
         if (over <= 0).all():
             return plan

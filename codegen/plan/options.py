@@ -19,7 +19,7 @@ from fireline.codegen.plan.cost.node import chosen_parts, core_parts, narrow_sid
 from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, stream_part
 from fireline.codegen.plan.cycles import lanes, node_cycles
 from fireline.codegen.plan.devices import Device
-from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Storage
+from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Folding, Storage, Target
 from fireline.codegen.plan.skew import Slack, slack_pixels, stream_depth
 from fireline.graph import Conv2d, Graph, Input, Node
 from fireline.progress import track
@@ -42,7 +42,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Freedom:
-    """What a plan may use.
+    """What a plan may use, and what it is written as.
 
     `packed`: output channels may share a DSP, two 8-bit or three 4-bit products in one multiplication. `loaded`:
     weights may lie in UltraRAM without initial content, and are streamed in once before the first image.
@@ -50,6 +50,7 @@ class Freedom:
 
     packed: bool = True
     loaded: bool = False
+    target: Target = "hls"
 
 
 DEFAULT = Freedom()
@@ -117,8 +118,11 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
         yield from (Folding(pe, pe) for pe in lanes if pe * bits <= WIDEST_WORD)
         return
     x = graph.nodes[node.inputs[0]].output.type
-    shared = fabric_of(part).packed_products(x, node.weight_type)
-    products: list[tuple[Literal["dsp", "lut"], int]] = [("dsp", 1), ("lut", 1)]
+    fabric = fabric_of(part, freedom.target)
+    shared = fabric.packed_products(x, node.weight_type)
+    products: list[tuple[Literal["dsp", "lut"], int]] = [("lut", 1)]
+    if fabric.in_dsps(x, node.weight_type):
+        products.insert(0, ("dsp", 1))
     if freedom.packed and shared > 1:
         products.append(("dsp", shared))
     heights = sorted({1, int(node.weight.shape[2])})
@@ -162,7 +166,7 @@ def divisors(number: int) -> list[int]:
 def _options(graph: Graph, slack: Slack, index: int, part: Device, freedom: Freedom) -> list[Option]:
     """All foldings of a node. Most of the cost of a convolution is the same for all choices of what it is built of."""
     node, common, result = graph.nodes[index], {}, []
-    fabric = fabric_of(part)
+    fabric = fabric_of(part, freedom.target)
     for folding in foldings(graph, node, part, freedom):
         shape = folding.pe, folding.simd, folding.rows
         if shape not in common:

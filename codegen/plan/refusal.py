@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from fireline.codegen.plan.cost.fabric import fabric_of
+from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
 from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.devices import Device, devices
 from fireline.codegen.plan.foldings import Storage
@@ -93,17 +93,15 @@ def _enough_bits(graph: Graph, part: Device, interval: int, freedom: Freedom) ->
 
 def _enough_device(graph: Graph, part: Device, interval: int, freedom: Freedom) -> list[Device]:
     """The smallest larger device of the same vendor on which the network fits; none or one."""
-    fabric = fabric_of(part)
-    options: dict[tuple[Storage, ...], list[list[Option]]] = {}
-    for other in (
-        device for device in devices().values() if device.lut > part.lut and fabric_of(device) == fabric
-    ):
-        if not may_hold(graph, other, freedom):
+    options: dict[tuple[Fabric, tuple[Storage, ...]], list[list[Option]]] = {}
+    for other in devices().values():
+        same_vendor = bool(other.ebr) == bool(part.ebr)
+        if other.lut <= part.lut or not same_vendor or not may_hold(graph, other, freedom):
             continue
-        kinds = weight_memories(other, freedom)
-        if kinds not in options:
-            options[kinds] = node_options(graph, other, freedom)
-        if fits(options[kinds], interval, limits(other)):
+        built_of = fabric_of(other, freedom.target), weight_memories(other, freedom)
+        if built_of not in options:
+            options[built_of] = node_options(graph, other, freedom)
+        if fits(options[built_of], interval, limits(other)):
             return [other]
     return []
 

@@ -97,7 +97,7 @@ def _values(fifo: Fifo) -> dict[str, int]:
 
 def _in_block_ram(plan: Plan, depth: int, bits: int) -> int:
     """Whether a memory that is written and read is in block RAM, as the cost model has it."""
-    return int(fabric_of(plan.device).ram_storage(depth, bits) == "bram")
+    return int(fabric_of(plan.device, plan.target).ram_storage(depth, bits) == "bram")
 
 
 def _input(node: Input, output: Fifo) -> Module:

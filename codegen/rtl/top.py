@@ -73,7 +73,7 @@ def top(made: Kernels) -> Top:
 
 def _stream(made: Kernels, place: int, names: Names) -> Stream:
     fifo = made.fifos[place]
-    block = fabric_of(made.plan.device).fifo_storage(fifo.depth, fifo.bits) == "bram"
+    block = fabric_of(made.plan.device, made.plan.target).fifo_storage(fifo.depth, fifo.bits) == "bram"
     name = names.unique(fifo.name)
     comment = f"{fifo.lanes} x {fifo.type}"
     return Stream(

@@ -32,10 +32,9 @@ def best_plan(
     Raises:
         FirelineError: there is no C++ compiler for the simulator.
     """
-    if target == "rtl":  # whose kernels share no multiplier
-        freedom = replace(freedom, packed=False)
-    made = plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom)
-    return best_depths(replace(made, target=target))
+    # Kernels of RTL share no multiplier.
+    freedom = replace(freedom, target=target, packed=freedom.packed and target == "hls")
+    return best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
 
 
 def figures_of(plan: Plan) -> Summary:

@@ -74,3 +74,19 @@ def fifo(depth: int, width: int, block: bool) -> Resources:
         lutram=ram_memory(depth - 1, width),
         ff=2 * count + 3 + width + 3 * (depth - 2).bit_length(),
     )
+
+
+def table_luts(depth: int, width: int) -> int:
+    """Of a constant table: 16 words of a bit each, of which PFUMX joins two, and LUTs the others."""
+    leaves = ceil_div(depth, 16) if depth > 1 else 0
+    return width * (leaves if leaves <= 2 else 2 * leaves - 2)
+
+
+def weight_blocks(depth: int, width: int) -> tuple[int, int]:
+    """EBRs of a constant memory in block RAM, each of whose rows is a word."""
+    return ramb18(depth, width), 1
+
+
+def requantize_luts(kept: int, out: int, amounts: int) -> int:
+    """LUTs that clamp `kept` bits, and of a barrel shifter where the shift has so many bits that vary."""
+    return 2 + (3 * ceil_div(kept, 2) if amounts else 0)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fireline.codegen.plan.cost import ecp5, xilinx
 from fireline.codegen.plan.cost.memory import REGISTER_WORDS, Resources, ceil_div, ramb18, uram
 from fireline.codegen.plan.devices import Device
-from fireline.codegen.plan.foldings import Storage
+from fireline.codegen.plan.foldings import Storage, Target
 from fireline.fixed import IntType
 
 
@@ -18,7 +18,7 @@ class Fabric:
 
     Functions of memories take a depth in words and a width in bits; `ram_memory` is those of the LUTs that must be able
     to be memory; `stream` is told whether it is in block RAM. A DSP multiplies `dsp_operands` signed bits; `dsp_adds`
-    says whether it sums. With `rtl`, designs are of the kernels of firmware/rtl, and what they take is in `rtl.py`.
+    says whether it sums.
     """
 
     rom_luts: Callable[[int, int], int]
@@ -30,10 +30,10 @@ class Fabric:
     dsp_operands: tuple[int, int]
     dsp_adds: bool
     luts_per_block: int  # what a block RAM is worth when either would do: about their ratio on the parts
+    register_words: int  # of a memory that is registers
     accumulator: int  # LUTs of a bit of a sum that starts anew or goes on
     logic: float  # LUTs in place of a six-input one, in control and multiplexers
     shell: Resources  # around the network
-    rtl: bool = False
 
     def rom(self, depth: int, width: int, storage: Storage) -> Resources:
         """A constant memory with a registered output."""
@@ -62,7 +62,7 @@ class Fabric:
 
     def ram_storage(self, depth: int, width: int) -> Storage:
         """Where a memory that is written and read lies: the cheapest place."""
-        if depth <= REGISTER_WORDS:
+        if depth <= self.register_words:
             return "registers"
         return "lut" if self._pays(self.ram_luts(depth, width), depth, width) else "bram"
 
@@ -79,6 +79,10 @@ class Fabric:
         small, large = sorted((x_bits, w_bits))
         return ceil_div(small, self.dsp_operands[0]) * ceil_div(large, self.dsp_operands[1])
 
+    def in_dsps(self, x: IntType, w: IntType) -> bool:
+        """Whether a product can be in DSPs."""
+        return True
+
     def packed_products(self, x: IntType, w: IntType) -> int:
         """Products of several weights with one activation that share a DSP.
 
@@ -93,6 +97,51 @@ class Fabric:
         return luts <= self.luts_per_block * ramb18(depth, width)
 
 
+@dataclass(frozen=True)
+class Control:
+    """LUTs of the counters and flags of a kernel, which are calibrated; of a pool also for each window that is open."""
+
+    mvu: int
+    line_buffer: int
+    line_buffers: int  # of several rows that are read together
+    pool: int
+    slot: int
+    average: int
+    concat: int
+    adapter: int
+    beats: int
+
+
+@dataclass(frozen=True)
+class RtlFabric(Fabric):
+    """The same where the kernels are those of firmware/rtl, as Yosys makes them; cost/rtl says what they are.
+
+    `table_luts` are of a constant table; `weight_luts` of one as wide as weights are; `window_luts` of a memory that
+    is written where it is read. `requantize_luts` shift, round and clamp `kept` bits to `out`, by as many amounts as
+    so many bits of the shift say. `weight_blocks` are block RAMs, and the words in a row of theirs.
+    """
+
+    table_luts: Callable[[int, int], int]
+    weight_luts: Callable[[int, int], int]
+    weight_blocks: Callable[[int, int], tuple[int, int]]
+    window_luts: Callable[[int, int], int]
+    requantize_luts: Callable[[int, int, int], int]
+    control: Control
+    carry: int  # LUTs that a carry chain comes in
+    multiples: float  # LUTs of a bit of a multiple of a weight, in front of its adder
+    padding: int  # LUTs of a bit that may be padding
+    larger: float  # LUTs of a bit of the larger of two
+    choice: float  # LUTs of a bit of a choice, for each word but the first
+    shifts: bool  # three registers or more, one behind the other, become one LUT a bit
+    packs: bool  # a DSP takes in the registers around its product, and the first level of a sum
+    least_product: int  # bits of the smallest product in a DSP
+    block_registers: int  # behind one another in a block RAM
+
+    def in_dsps(self, x: IntType, w: IntType) -> bool:
+        """Whether a product can be in DSPs: Yosys makes small ones of LUTs whatever it is told."""
+        return x.bits + w.bits >= self.least_product
+
+
 # A DSP48E1 or DSP48E2 multiplies 18 by at least 25 signed bits (UG479, UG579). The shell is an AXI DMA (both ways,
 # simple mode), two interconnects and resets (PG021, PG059).
 XILINX = Fabric(
@@ -105,14 +154,53 @@ XILINX = Fabric(
     dsp_operands=(18, 25),
     dsp_adds=True,
     luts_per_block=300,
+    register_words=REGISTER_WORDS,
     accumulator=1,
     logic=1,
     shell=Resources(lut=4000, lutram=400, ff=6000, bram18=6),
 )
 
+# The same parts where the kernels are RTL. Yosys makes no DSP of a product of fewer than nine bits (DSP_Y_MINWIDTH of
+# its synth_xilinx).
+SEVEN_SERIES_RTL = RtlFabric(
+    rom_luts=xilinx.rom_luts,
+    ram_luts=xilinx.memory_luts,
+    ram_memory=xilinx.memory_cells,
+    fifo_luts=xilinx.stream_luts,
+    stream=xilinx.stream,
+    product_luts=xilinx.product_luts,
+    dsp_operands=(18, 25),
+    dsp_adds=True,
+    luts_per_block=300,
+    register_words=0,
+    accumulator=1,
+    logic=1,
+    shell=XILINX.shell,
+    table_luts=xilinx.rom_luts,
+    weight_luts=xilinx.weight_luts,
+    weight_blocks=xilinx.weight_blocks,
+    window_luts=xilinx.window_luts,
+    requantize_luts=xilinx.requantize_luts,
+    control=Control(
+        mvu=33, line_buffer=155, line_buffers=180, pool=2, slot=14, average=40, concat=18, adapter=4, beats=12
+    ),
+    carry=1,
+    multiples=0.375,
+    padding=0,
+    larger=2,
+    choice=0.5,
+    shifts=True,
+    packs=True,
+    least_product=9,
+    block_registers=1,
+)
+
+# Yosys takes no register into a DSP48E2 but that of the product.
+ULTRASCALE_RTL = replace(SEVEN_SERIES_RTL, packs=False)
+
 # MULT18X18D multiplies 18 by 18 bits; Yosys never infers ALU54B, the adder behind it (FPGA-TN-02205). The shell is
 # a UART, and the control registers.
-ECP5 = Fabric(
+ECP5 = RtlFabric(
     rom_luts=ecp5.rom_luts,
     ram_luts=ecp5.ram_luts,
     ram_memory=ecp5.ram_memory,
@@ -122,13 +210,42 @@ ECP5 = Fabric(
     dsp_operands=(18, 18),
     dsp_adds=False,
     luts_per_block=400,
+    register_words=REGISTER_WORDS,
     accumulator=2,
     logic=1.7,
     shell=Resources(lut=930, ff=560),
-    rtl=True,
+    table_luts=ecp5.table_luts,
+    weight_luts=ecp5.table_luts,
+    weight_blocks=ecp5.weight_blocks,
+    window_luts=ecp5.ram_luts,
+    requantize_luts=ecp5.requantize_luts,
+    control=Control(
+        mvu=130,
+        line_buffer=300,
+        line_buffers=350,
+        pool=35,
+        slot=28,
+        average=60,
+        concat=56,
+        adapter=6,
+        beats=18,
+    ),
+    carry=2,
+    multiples=1,
+    padding=1,
+    larger=5,
+    choice=1,
+    shifts=False,
+    packs=False,
+    least_product=1,
+    block_registers=2,
 )
 
 
-def fabric_of(part: Device) -> Fabric:
-    """What `part` is built of."""
-    return ECP5 if part.family == "ecp5" else XILINX
+def fabric_of(part: Device, target: Target = "hls") -> Fabric:
+    """What a design that is written as `target` is built of on `part`; on a Lattice part it is RTL."""
+    if part.family == "ecp5":
+        return ECP5
+    if target == "hls":
+        return XILINX
+    return SEVEN_SERIES_RTL if part.family == "zynq7000" else ULTRASCALE_RTL

@@ -8,7 +8,7 @@ from math import ceil
 from fireline.codegen.geometry.fires import inner_edges
 from fireline.codegen.plan.cost import conv2d
 from fireline.codegen.plan.cost.conv2d import common_parts
-from fireline.codegen.plan.cost.fabric import Fabric, fabric_of
+from fireline.codegen.plan.cost.fabric import Fabric, RtlFabric, fabric_of
 from fireline.codegen.plan.cost.memory import Resources, common_lanes
 from fireline.codegen.plan.cost.parts import INSIDE_DEPTH, Part, stream_part, table_part
 from fireline.codegen.plan.cost.pools import average_parts, maxpool_parts
@@ -43,15 +43,15 @@ def resources(plan: Plan) -> tuple[Resources, ...]:
 
 def total(plan: Plan) -> Resources:
     """Resources of the whole design, the shell around the network included."""
-    return Resources.sum([fabric_of(plan.device).shell, *resources(plan)])
+    return Resources.sum([fabric_of(plan.device, plan.target).shell, *resources(plan)])
 
 
 def parts(plan: Plan, index: int) -> list[Part]:
     """The pieces that node `index` is made of, the streams and width adapters in front of it included."""
     graph, node, folding = plan.graph, plan.graph.nodes[index], plan.foldings[index]
-    fabric = fabric_of(plan.device)
+    fabric = fabric_of(plan.device, plan.target)
     result, inner = core_parts(graph, index, folding, fabric), inner_edges(graph)
-    if fabric.rtl:
+    if isinstance(fabric, RtlFabric):
         return result + stream_parts(plan, index, fabric)
     for position, source in enumerate(node.inputs):
         bits, pe = graph.nodes[source].output.type.bits, plan.foldings[source].pe
@@ -91,7 +91,7 @@ def core_parts(
     """The pieces of a node that depend on its own folding alone; `chosen` includes `chosen_parts` of a convolution."""
     node = graph.nodes[index]
     own = chosen_parts(graph, node, folding, fabric) if chosen and isinstance(node, Conv2d) else []
-    if fabric.rtl:
+    if isinstance(fabric, RtlFabric):
         return node_parts(graph, node, folding, fabric) + own
     common = _common_parts(graph, node, folding, fabric)
     if len(graph.users(index)) > 1:  # a stream in front of the fork
@@ -101,7 +101,9 @@ def core_parts(
 
 def chosen_parts(graph: Graph, node: Conv2d, folding: Folding, fabric: Fabric) -> list[Part]:
     """Weights, multipliers and adders of a convolution, and of the RTL kernel all of its matrix-vector unit."""
-    return (product_parts if fabric.rtl else conv2d.chosen_parts)(graph, node, folding, fabric)
+    if isinstance(fabric, RtlFabric):
+        return product_parts(graph, node, folding, fabric)
+    return conv2d.chosen_parts(graph, node, folding, fabric)
 
 
 def _common_parts(graph: Graph, node: Node, folding: Folding, fabric: Fabric) -> list[Part]:

@@ -11,7 +11,7 @@ import pytest
 from fireline.codegen.design.kernels import kernels
 from fireline.codegen.plan.choice import plan_for
 from fireline.codegen.plan.cost.conv2d import rom_blocks, weight_rom
-from fireline.codegen.plan.cost.fabric import ECP5, XILINX
+from fireline.codegen.plan.cost.fabric import ECP5, XILINX, fabric_of
 from fireline.codegen.plan.cost.memory import WIDEST_WORD, Resources
 from fireline.codegen.plan.cost.multipliers import adder_tree, products
 from fireline.codegen.plan.cost.node import parts, resources, total
@@ -212,7 +212,8 @@ def test_streams_cost_what_is_said_of_them(target: Target, seed: int) -> None:
     beat = next(foldings(graph, graph.nodes[0], device("xczu7ev")))
     chosen = (beat, *(drawn(seed)(graph, node) for node in graph.nodes[1:]))
     plan = Plan(graph, device("xczu7ev"), 300, chosen, stream_depths(graph, chosen), target=target)
-    said = [(XILINX.fifo(fifo.depth, fifo.bits), fifo.bits) for fifo in kernels(plan).fifos]
+    fabric = fabric_of(plan.device, target)
+    said = [(fabric.fifo(fifo.depth, fifo.bits), fifo.bits) for fifo in kernels(plan).fifos]
     counted = [p for i in range(len(graph.nodes)) for p in parts(plan, i) if p.name == "fifo"]
     assert sorted(width for _, width in said) == sorted(part.width for part in counted)
     # Two tokens that are counted as some more are six LUTs too many.

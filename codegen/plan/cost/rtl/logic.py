@@ -1,28 +1,41 @@
-"""The pieces of the kernels: sums, tables, memories."""
+"""The pieces of the kernels: sums, delays, tables, memories."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from fireline.codegen.plan.cost.fabric import Fabric
+from fireline.codegen.plan.cost.fabric import RtlFabric
 from fireline.codegen.plan.cost.memory import Resources, ceil_div
 from fireline.codegen.plan.cost.parts import Part, ram_part
 
+# Registers one behind the other that become a shift register, where the part has those.
+SHIFT_REGISTER = 3
 
-def chain(bits: int) -> int:
-    """LUTs of a sum of `bits` bits: a CCU2C is two."""
-    return 2 * ceil_div(bits, 2)
+# Words of fl_state from which on it is a memory.
+STATE_WORDS = 4
 
 
-def tree(terms: int, bits: int, total: int, shift: int = 0) -> Resources:
+def chain(bits: int, fabric: RtlFabric) -> int:
+    """LUTs of a sum of `bits` bits."""
+    return fabric.carry * ceil_div(bits, fabric.carry)
+
+
+def tree(terms: int, bits: int, total: int, fabric: RtlFabric, shift: int = 0) -> Resources:
     """Adds `terms` values, term i times 2^(i · shift), with a register behind every level: fl_adder_tree."""
     lut = ff = 0
     while terms > 1:
         wide = min(bits + shift + 1, total)
-        lut += terms // 2 * chain(wide - shift)
+        lut += terms // 2 * chain(wide - shift, fabric)
         terms, bits, shift = ceil_div(terms, 2), wide, 2 * shift
         ff += terms * bits
     return Resources(lut=lut, ff=ff)
+
+
+def delay(bits: int, cycles: int, fabric: RtlFabric) -> Resources:
+    """Registers one behind the other that nothing resets: fl_delay."""
+    if fabric.shifts and cycles >= SHIFT_REGISTER:
+        return Resources(lut=bits, lutram=bits)
+    return Resources(ff=bits * cycles)
 
 
 def counter_bits(count: int) -> int:
@@ -30,23 +43,31 @@ def counter_bits(count: int) -> int:
     return (count - 1).bit_length() if count > 1 else 0
 
 
-def table_luts(depth: int, width: int) -> int:
-    """Of a constant table: 16 words of a bit each, of which PFUMX joins two, and LUTs the others."""
-    leaves = ceil_div(depth, 16) if depth > 1 else 0
-    return width * (leaves if leaves <= 2 else 2 * leaves - 2)
+def choice(words: int, bits: int, fabric: RtlFabric) -> int:
+    """LUTs of a choice between `words` words of `bits` bits."""
+    return int(bits * (words - 1) * fabric.choice)
 
 
-def memory(name: str, depth: int, width: int, fabric: Fabric) -> Part:
-    """A memory that is written and read: fl_memory. Block RAM has both of its registers inside."""
+def memory(name: str, depth: int, width: int, fabric: RtlFabric) -> Part:
+    """A memory that is written and read: fl_memory. Block RAM may have both of its registers inside."""
     part = ram_part(name, depth, width, fabric)
-    held = {"registers": depth * width + 2 * width, "lut": 2 * width}.get(part.storage or "", 0)
+    held = (2 - fabric.block_registers if part.storage == "bram" else 2) * width
+    held += depth * width if part.storage == "registers" else 0
     return replace(part, resources=replace(part.resources, ff=held))
 
 
-def state(name: str, depth: int, width: int, fabric: Fabric) -> Part:
+def state(name: str, depth: int, width: int, fabric: RtlFabric) -> Part:
     """A memory whose words a loop reads and changes: fl_state. What is written comes from a register.
 
-    So do the addresses, `3 * counter_bits(depth)`, which states side by side have in common.
+    So do the addresses, `place`, which states side by side have in common. Few words are registers.
     """
+    if depth < STATE_WORDS:
+        held = Resources(lut=choice(depth, width, fabric), ff=depth * width)
+        return Part(name, held, depth, width, "registers")
     part = memory(name, depth, width, fabric)
     return replace(part, resources=part.resources + Resources(ff=width))
+
+
+def place(depth: int, fabric: RtlFabric) -> Resources:
+    """The counter of the words of fl_state, and the way of its value to where it is written."""
+    return Resources(ff=counter_bits(depth)) + delay(counter_bits(depth), 3, fabric)

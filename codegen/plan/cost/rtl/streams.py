@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fireline.codegen.geometry.fires import inner_edges
-from fireline.codegen.plan.cost.fabric import Fabric
+from fireline.codegen.plan.cost.fabric import RtlFabric
 from fireline.codegen.plan.cost.memory import Resources, ceil_div, common_lanes
 from fireline.codegen.plan.cost.parts import Part, stream_part
 from fireline.codegen.plan.cost.rtl import latency
@@ -13,7 +13,7 @@ from fireline.codegen.plan.foldings import DEFAULT_DEPTH, Plan
 from fireline.graph import Add, Concat, Conv2d, GlobalAvgPool2d, Input, Lookup, MaxPool2d, Rescale
 
 
-def stream_parts(plan: Plan, index: int, fabric: Fabric) -> list[Part]:
+def stream_parts(plan: Plan, index: int, fabric: RtlFabric) -> list[Part]:
     """The streams and width adapters in front of node `index`, that to its fork, and those behind the last node."""
     graph, node, folding = plan.graph, plan.graph.nodes[index], plan.foldings[index]
     inner, result = inner_edges(graph), []
@@ -30,14 +30,14 @@ def stream_parts(plan: Plan, index: int, fabric: Fabric) -> list[Part]:
         if pe % simd and simd % pe:
             result.append(stream_part(DEFAULT_DEPTH, common_lanes(pe, simd, bits) * bits, fabric))
         if pe != simd:
-            result.append(Part("adapter", _adapter(pe, simd, bits)))
+            result.append(Part("adapter", _adapter(pe, simd, bits, fabric)))
     behind = stream_part(DEFAULT_DEPTH + _landing(plan, index), folding.pe * node.output.type.bits, fabric)
     if len(graph.users(index)) > 1:
         result.append(behind)
     if index == len(graph.nodes) - 1:  # the results leave one by one
         bits = node.output.type.bits
-        beats = fabric.fifo(DEFAULT_DEPTH, bits + 1) + Resources(lut=18, ff=5)
-        result += [behind, Part("axi stream", beats + _adapter(folding.pe, 1, bits))]
+        beats = fabric.fifo(DEFAULT_DEPTH, bits + 1) + Resources(lut=fabric.control.beats, ff=5)
+        result += [behind, Part("axi stream", beats + _adapter(folding.pe, 1, bits, fabric))]
     return result
 
 
@@ -56,9 +56,9 @@ def _landing(plan: Plan, index: int) -> int:
             return 0
 
 
-def _adapter(pe: int, simd: int, bits: int) -> Resources:
+def _adapter(pe: int, simd: int, bits: int, fabric: RtlFabric) -> Resources:
     """From `pe` to `simd` values: fl_widen shifts tokens in; fl_narrow shifts them out, with a choice for every bit."""
     wide, narrow = max(pe, simd), min(pe, simd)
-    control = Resources(lut=6, ff=counter_bits(ceil_div(wide, narrow)) + 1)
+    counter = Resources(lut=fabric.control.adapter, ff=counter_bits(ceil_div(wide, narrow)) + 1)
     moved = (wide - narrow) * bits
-    return control + Resources(lut=moved if pe > simd else 0, ff=moved)
+    return counter + Resources(lut=moved if pe > simd else 0, ff=moved)
