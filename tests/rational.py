@@ -293,7 +293,9 @@ def linear(node: onnx.NodeProto, x: list[Exact], kinds: list[Any], a: dict[str, 
     def quantized(value: Exact, first: int) -> Exact:
         zero = x[first + 1] if len(x) > first + 1 else NOTHING
         kind = kinds[first + 1] if len(x) > first + 1 and kinds[first + 1] is not None else np.dtype(np.uint8)
-        return onto(name, value, x[first], zero, kind, axis, trace)
+        # Where onnxruntime (docs/ContribOperators.md, and its kernels) has the zero point inside of what is rounded.
+        inside = node.op_type in ("QLinearAdd", "QLinearMul", "QLinearAveragePool")
+        return onto(name, value, x[first], zero, kind, axis, trace, inside)
 
     match node.op_type:
         case "DequantizeLinear":
@@ -354,17 +356,22 @@ def along(parameter: Exact, axes: int, axis: int) -> Exact:
 
 
 def onto(
-    name: str, value: Exact, scale: Exact, zero: Exact, kind: np.dtype, axis: int, trace: Trace
+    name: str, value: Exact, scale: Exact, zero: Exact, kind: np.dtype, axis: int, trace: Trace, inside: bool
 ) -> Exact:
-    """ONNX QuantizeLinear: x / scale to the nearest even integer, then the zero point, then the ends of the type."""
+    """ONNX QuantizeLinear: x / scale to the nearest even integer, then the zero point, then the ends of the type.
+
+    `inside` adds the zero point before rounding.
+    """
     scale, zero = (along(part, value.integers.ndim, axis) for part in (scale, zero))
     steps = value.fractions() / scale.fractions()
     flat = steps.ravel()
     trace.distance[name] = np.array([float(abs(s - floor(s) - HALF)) for s in flat]).reshape(steps.shape)
     trace.step[name] = np.ones(steps.shape)
-    rounded = np.array([*map(round, flat), None], dtype=object)[:-1].reshape(steps.shape)
+    shift = zero.fractions()
+    ties = ((steps + shift) if inside else steps).ravel()
+    rounded = np.array([*map(round, ties), None], dtype=object)[:-1].reshape(steps.shape)
     ends = np.iinfo(kind)
-    return Exact.of(np.clip(rounded + zero.fractions(), int(ends.min), int(ends.max)))
+    return Exact.of(np.clip(rounded if inside else rounded + shift, int(ends.min), int(ends.max)))
 
 
 def windows(x: np.ndarray, kernel: list[int], stride: list[int], pads: list[int], fill: Any) -> Any:
