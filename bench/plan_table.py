@@ -42,11 +42,12 @@ class Rates:
 
     def cell(self, part: Device) -> str:
         """Frames a second, or why there is no plan."""
-        if rate := self.rate(part, Freedom(), self.bits):
+        freedom = Freedom(packed=False, target="rtl") if part.ebr else Freedom()
+        if rate := self.rate(part, freedom, self.bits):
             return f"{rate:.0f}"
         if part.uram and (rate := self.rate(part, Freedom(loaded=True), self.bits)):
             return f"{rate:.0f} loaded"
-        fitting = [bits for bits in range(self.bits - 1, 1, -1) if self.rate(part, Freedom(), bits)][:1]
+        fitting = [bits for bits in range(self.bits - 1, 1, -1) if self.rate(part, freedom, bits)][:1]
         return f"no ({fitting[0]})" if fitting else "no"
 
 
