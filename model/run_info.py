@@ -53,6 +53,12 @@ class Run:
 _RUN = TypeAdapter(Run)
 
 
+def trained_on(recipe: Recipe) -> str:
+    """What a run's float weights come from, in words."""
+    epochs = sum(phase.epochs for phase in recipe.train.phases)
+    return f"trained on {recipe.data}, {epochs} epochs"
+
+
 def write_run(folder: Path, run: Run) -> None:
     """Write `run.json`."""
     write_whole(folder / INFO, run_json(run))

@@ -18,13 +18,13 @@ from typing import Literal
 
 import lightning
 import torch
-from lightning.fabric.utilities import rank_zero
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from fireline.errors import FirelineError
 from fireline.model.count import counts
 from fireline.model.data import ImageSet
 from fireline.model.loading import Batches
+from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Staged
 from fireline.model.progress import Keeper, ProgressBar, read_checkpoint
 from fireline.model.prune import Masks, apply_masks, magnitude_masks
@@ -33,25 +33,6 @@ from fireline.model.task import Task
 
 _SMALL_STEP = 1 << 28  # multiply-accumulates
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
-
-
-@dataclass(frozen=True)
-class Machines:
-    """What trains: `devices` (GPUs, or processes where there is none) on each of `nodes`, started by Lightning.
-
-    A batch is shared out among all of them.
-    """
-
-    devices: int = 1
-    nodes: int = 1
-
-    @property
-    def processes(self) -> int:
-        """All of them."""
-        return self.devices * self.nodes
-
-
-ALONE = Machines()
 
 
 @dataclass(frozen=True)
@@ -125,11 +106,6 @@ def fit(
     network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     if leads():
         files.checkpoint.unlink(missing_ok=True)
-
-
-def leads() -> bool:
-    """Whether this process, of those that train together, is the one that writes files."""
-    return bool(getattr(rank_zero.rank_zero_only, "rank", 0) == 0)
 
 
 def identity(network: Staged, data: ImageSet, training: Training, title: str) -> str:

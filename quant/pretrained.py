@@ -29,8 +29,8 @@ from fireline.model.download import cache
 from fireline.model.evaluate import logits
 from fireline.model.network import Staged, float_network
 from fireline.model.recipe import read_recipe
-from fireline.model.run import load_float, save_network, trained_on
-from fireline.model.run_info import FLOAT, INFO, read_run, run_json
+from fireline.model.run_info import FLOAT, INFO, read_run, run_json, trained_on
+from fireline.model.run_networks import load_float, save_network
 from fireline.quant.run import TWIN, build_run_twin, calibrated_on, export_run, load_twin
 from fireline.quant.twin import convolutions
 

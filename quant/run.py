@@ -11,13 +11,13 @@ from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
 from fireline.model.data import load
 from fireline.model.evaluate import logits
+from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
 from fireline.model.presets import preset
 from fireline.model.prune import zero_masks
 from fireline.model.recipe import Recipe, Training
-from fireline.model.run import load_float, load_network, save_network
 from fireline.model.run_info import FLOAT, Run, read_run, write_run
-from fireline.model.train import ALONE, Files, Machines, fit, leads
+from fireline.model.run_networks import load_float, load_network, save_network
 from fireline.model.weights import import_weights
 from fireline.quant.bits import parse_precision
 from fireline.quant.calibrate import calibrate
@@ -77,6 +77,8 @@ def quantize(
     calibrate(folded, twin, training.subset(images, seed))
     reached = None
     if tuning is not None:
+        from fireline.model.train import Files, fit
+
         test = load(data, "test", run.architecture.input)
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"

@@ -17,8 +17,8 @@ from torch import nn
 
 from fireline.model.network import Network
 from fireline.model.prune import convolutions
-from fireline.model.run import load_float
 from fireline.model.run_info import read_run
+from fireline.model.run_networks import load_float
 from fireline.quant import huffman, sparse
 from fireline.quant.fold import fold_batch_norm
 from fireline.quant.share import share

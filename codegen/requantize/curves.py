@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 from math import inf
 from typing import Literal
 
@@ -81,12 +82,18 @@ class Smooth:
             return NONE
         if share == Fraction(1, 2):
             return Bound(Fraction(0), y.strict)
-        odds = share / (1 - share)
-        with localcontext() as context:
-            # Odds near 1 have logarithms near 0: more digits keep those that count.
-            context.prec = 2 * DIGITS
-            logarithm = Fraction((Decimal(odds.numerator) / Decimal(odds.denominator)).ln())
+        logarithm = _log_odds(share)
         return Bound(logarithm / 2 if self.kind == "tanh" else logarithm, y.strict)
+
+
+@lru_cache(maxsize=1 << 16)
+def _log_odds(share: Fraction) -> Fraction:
+    """The logarithm of share / (1 - share): the channels of a node ask for the same ones, 65,535 each with 16 bits."""
+    odds = share / (1 - share)
+    with localcontext() as context:
+        # Odds near 1 have logarithms near 0: more digits keep those that count.
+        context.prec = 2 * DIGITS
+        return Fraction((Decimal(odds.numerator) / Decimal(odds.denominator)).ln())
 
 
 Curve = Line | Clip | Leaky | Smooth

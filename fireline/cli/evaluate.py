@@ -193,7 +193,7 @@ def _require_one(engines: Sequence[object], skipped: Sequence[Skipped]) -> None:
 
 def float_tracer(run: Path) -> Callable[[Images], Mapping[str, npt.NDArray[np.float32]]]:
     """The float network of a run, as a function from images to its values by tensor name."""
-    from fireline.model.run import load_float
+    from fireline.model.run_networks import load_float
     from fireline.quant.witness import float_trace
 
     network = load_float(run)

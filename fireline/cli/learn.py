@@ -46,10 +46,10 @@ def train(
     stopped, it goes on from the last epoch that was done.
     """
     from fireline.cli.recipes import change_recipe
+    from fireline.model.machines import Machines, leads
     from fireline.model.recipe import read_recipe
     from fireline.model.run import train_run
     from fireline.model.run_info import CHECKPOINT, INFO
-    from fireline.model.train import Machines, leads
 
     wanted = change_recipe(read_recipe(recipe), data, epochs, changes)
     folder = out or Path("runs") / wanted.name

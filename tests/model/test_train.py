@@ -16,6 +16,7 @@ from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
 from fireline.model.data import ImageSet, load
 from fireline.model.evaluate import logits
+from fireline.model.machines import ALONE, Machines
 from fireline.model.network import Network, Staged, float_network
 from fireline.model.presets import preset
 from fireline.model.progress import read_rows
@@ -42,10 +43,11 @@ from fireline.model.recipe import (
     one_phase,
     read_recipe,
 )
-from fireline.model.run import load_float, train_run
+from fireline.model.run import train_run
 from fireline.model.run_info import CHECKPOINT, FLOAT, METRICS, read_run
+from fireline.model.run_networks import load_float
 from fireline.model.task import Task
-from fireline.model.train import ALONE, Files, Machines, fit
+from fireline.model.train import Files, fit
 
 FIRELINE = str(Path(sys.executable).parent / "fireline")
 

@@ -12,8 +12,9 @@ from fireline.model.accuracy import accuracy
 from fireline.model.data import load
 from fireline.model.evaluate import logits
 from fireline.model.recipe import one_phase, read_recipe
-from fireline.model.run import load_float, train_run
+from fireline.model.run import train_run
 from fireline.model.run_info import read_run
+from fireline.model.run_networks import load_float
 from fireline.quant import pretrained
 from fireline.quant.pretrained import names, pack, unpacked
 from fireline.quant.run import load_twin, quantize_recipe

@@ -11,7 +11,8 @@ from fireline.model.evaluate import logits
 from fireline.model.presets import preset
 from fireline.model.prune import convolutions
 from fireline.model.recipe import Phase, Recipe, Training, one_phase, read_recipe
-from fireline.model.run import load_float, train_run
+from fireline.model.run import train_run
+from fireline.model.run_networks import load_float
 from fireline.quant.run import Source, export_run, load_twin, quantize
 from fireline.quant.witness import brevitas_trace
 from tests.model.shared import PRETRAINED, photographs

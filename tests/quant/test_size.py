@@ -13,8 +13,8 @@ from fireline.errors import FirelineError
 from fireline.model.network import float_network
 from fireline.model.presets import preset
 from fireline.model.prune import apply_masks, convolutions, magnitude_masks
-from fireline.model.run import save_network
 from fireline.model.run_info import Run, write_run
+from fireline.model.run_networks import save_network
 from fireline.model.weights import import_weights
 from fireline.quant import huffman, sparse
 from fireline.quant.run import Source, quantize

@@ -1,0 +1,51 @@
+"""The networks of a run folder, read and written without what trains them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import torch
+
+from fireline.errors import FirelineError
+from fireline.files import write_whole
+from fireline.model.network import Network, Staged, float_network
+from fireline.model.run_info import FLOAT, read_run
+
+
+def load_float(folder: Path) -> Network:
+    """The float network of a run, in eval mode.
+
+    Raises:
+        FirelineError: the folder is no run, has no float network, or is of a baseline.
+    """
+    run = read_run(folder)
+    network = float_network(run.architecture)
+    if not isinstance(network, Network):
+        raise FirelineError("a baseline goes no further than training", node=f"{folder}: {run.preset}")
+    load_network(folder / FLOAT, network)
+    return network.eval()
+
+
+def save_network(path: Path, network: Staged) -> None:
+    """Write the state of `network`, float or twin."""
+    buffer = io.BytesIO()
+    torch.save(network.state_dict(), buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def load_network(path: Path, network: Staged) -> None:
+    """Read the state of `network`, in place.
+
+    Raises:
+        FirelineError: no such file, damaged, or of another network.
+    """
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        raise FirelineError(
+            "missing from the run", node=str(path), hint="do the step before this one"
+        ) from None
+    except Exception as error:  # torch.load has no error of its own: a damaged file may raise anything
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise FirelineError(f"damaged, or of another network: {reason}", node=str(path)) from None
