@@ -62,6 +62,8 @@ def check_nodes(name: str, nodes: Sequence[Node]) -> None:
             _check_node(node, [nodes[i] for i in node.inputs])
         except FirelineError as error:
             raise error.at(node.name) from None
+        if any(node.output.offset) and index < len(nodes) - 1:
+            raise FirelineError("only the output has an offset", node=node.name)
     read = {i for node in nodes for i in node.inputs}
     unread = [node.name for i, node in enumerate(nodes[:-1]) if i not in read]
     if unread:

@@ -49,7 +49,7 @@ class IntType:
         return IntType(1 + max((~low).bit_length(), max(high, 0).bit_length()), signed=True)
 
 
-_FRACTION = re.compile(r"(\d{1,999})(?:/(\d{1,999}))?")
+_FRACTION = re.compile(r"(-?\d{1,999})(?:/(\d{1,999}))?")
 
 
 def _parse_fraction(value: Any) -> Fraction:

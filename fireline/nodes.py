@@ -30,12 +30,17 @@ MAX_CHANNELS = 1 << 14
 
 @dataclass(frozen=True)
 class Tensor:
-    """The integers on one edge: real value = (integer - zero_point) * scale, scale per tensor or per channel."""
+    """The integers on one edge: real value = (integer - zero_point) * scale + offset.
+
+    `scale` and `offset` have one entry per tensor or per channel. Only the network's output has an offset: what a float
+    bias adds that is no whole number of steps, which nothing computes with but who reads the output.
+    """
 
     shape: Shape
     type: IntType
     scale: Scale
     zero_point: int = 0
+    offset: Scale = (Fraction(0),)
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:
@@ -44,19 +49,38 @@ class Tensor:
             raise FirelineError(
                 f"a tensor {self.shape} has more than {MAX_VALUES} values or {MAX_CHANNELS} channels"
             )
-        if len(self.scale) not in (1, self.shape[0]):
-            raise FirelineError(
-                f"{len(self.scale)} scales for {self.shape[0]} channels", hint="one, or one each"
-            )
+        for numbers, what in ((self.scale, "scales"), (self.offset, "offsets")):
+            if len(numbers) not in (1, self.shape[0]):
+                raise FirelineError(
+                    f"{len(numbers)} {what} for {self.shape[0]} channels", hint="one, or one each"
+                )
         if min(self.scale) <= 0:
             raise FirelineError(f"a scale is above zero, {min(self.scale)} arrived")
         if self.zero_point not in self.type:
             raise FirelineError(f"zero point {self.zero_point} is outside {self.type}")
 
     def real(self, integers: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The real values of `(..., C, H, W)` integers, rounded to float64 once."""
-        scale = np.array([float(s) for s in self.scale]).reshape(-1, 1, 1)
-        return np.asarray((integers - self.zero_point) * scale)
+        """The real values of `(..., C, H, W)` integers in float64: product and sum are rounded once each."""
+        scale, offset = (column(numbers) for numbers in (self.scale, self.offset))
+        return np.asarray((integers - self.zero_point) * scale + offset)
+
+    @property
+    def reading(self) -> str:
+        """The real value of an integer, in words, with the numbers that all channels share."""
+        zero = self.zero_point
+        integer = f"(integer {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "integer"
+        text = f"{integer} * {_shared(self.scale, 'scale')}"
+        return f"{text} + {_shared(self.offset, 'offset')}" if any(self.offset) else text
+
+
+def column(numbers: Scale) -> npt.NDArray[np.float64]:
+    """One number, or one per channel, as float64 that broadcast to (..., C, H, W)."""
+    return np.array([float(one) for one in numbers]).reshape(-1, 1, 1)
+
+
+def _shared(numbers: Scale, name: str) -> str:
+    low, high = float(min(numbers)), float(max(numbers))
+    return f"{low:.9g}" if len(numbers) == 1 else f"{name} of its channel ({low:.4g} to {high:.4g})"
 
 
 @dataclass(frozen=True)

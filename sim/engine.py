@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fireline.errors import FirelineError
 from fireline.fixed import is_power_of_two
 from fireline.graph import Graph, Node
+from fireline.nodes import column
 
 Integers = npt.NDArray[np.int64]
 Images = npt.NDArray[np.generic]
@@ -60,20 +61,20 @@ def file_order(graph: Graph, sides: Sequence[int]) -> tuple[int, int, int]:
 def decode(node: Node, real: npt.NDArray[np.floating]) -> Integers:
     """The integers `(N, C, H, W)` that real values of any shape `(N, ...)` stand for, `OFF_GRID` where none does.
 
-    A power-of-two scale divides exactly, so every value must be on the grid. Any other scale was rounded by the engine
-    itself: the nearest integer is meant, and a value far from every integer is off the grid.
+    A power-of-two scale divides exactly, so every value must be on the grid. Any other scale, or an offset,
+    was rounded by the engine itself: the nearest integer is meant, and a value far from every integer is off the grid.
     """
     shape = node.output.shape
     if real.size != len(real) * int(np.prod(shape)):
         raise FirelineError(f"an engine gave {real.shape[1:]} where the graph has {shape}", node=node.name)
-    scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
+    scale = column(node.output.scale)
     values = real.reshape(len(real), *shape)
-    if all(map(is_power_of_two, node.output.scale)):
+    if all(map(is_power_of_two, node.output.scale)) and not any(node.output.offset):
         steps = values * (1 / scale).astype(values.dtype)
         nearest = np.rint(steps)
         on_grid = steps - nearest == 0  # neither is infinity on the grid
     else:
-        steps = values.astype(np.float64) / scale
+        steps = (values.astype(np.float64) - column(node.output.offset)) / scale
         nearest = np.rint(steps)
         on_grid = np.abs(steps - nearest) <= 0.25
     if on_grid.all():

@@ -33,6 +33,7 @@ from fireline.graph import (
     Rule,
     Thresholds,
 )
+from fireline.nodes import column
 
 Integers = npt.NDArray[np.int64]
 Images = npt.NDArray[np.generic]
@@ -75,8 +76,7 @@ def quantize(node: Input, images: Images) -> Integers:
     type, zero_point = node.output.type, node.output.zero_point
     if images.dtype.kind in "iu" and node.output.scale == (Fraction(1),):
         return np.clip(images.astype(np.int64) + zero_point, type.min, type.max)
-    scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
-    steps = np.clip(images.astype(np.float64) / scale, -(2.0**51), 2.0**51)
+    steps = np.clip(images.astype(np.float64) / column(node.output.scale), -(2.0**51), 2.0**51)
     before, after = (zero_point, 0) if node.zero_point_first else (0, zero_point)
     return np.asarray(np.clip(np.rint(steps + before).astype(np.int64) + after, type.min, type.max))
 

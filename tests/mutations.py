@@ -48,6 +48,10 @@ def foreign(file: str, old: str, new: str) -> Mutation:
     return Mutation(f"codegen/lower/{file}.py", old, new, paths)
 
 
+def reading(path: str, old: str, new: str) -> Mutation:
+    return Mutation(path, old, new, ("tests/codegen/lower/test_output.py",))
+
+
 def timing(path: str, old: str, new: str) -> Mutation:
     return Mutation(
         path, old, new, ("tests/sim/dataflow/test_simulator.py", "tests/codegen/plan/test_cost.py")
@@ -130,6 +134,16 @@ MUTATIONS = (
     lowering("values", "np.floor(np.abs(x) + 0.5), x)", "np.floor(np.abs(x) + 0.25), x)"),
     lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
     lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
+    reading("codegen/lower/output.py", "o - z for o, z", "o for o, z"),
+    reading("codegen/lower/state.py", "o - f * own for", "o - own for"),
+    reading("codegen/lower/pools.py", "tuple(times * one", "tuple(one"),
+    reading(
+        "codegen/lower/state.py",
+        "# `tensor` may be",
+        "return self.requantize(value, target, tensor)\n        #",
+    ),
+    reading("sim/engine.py", " - column(node.output.offset)", ""),
+    reading("fireline/nodes.py", "* scale + offset)", "* scale)"),
     foreign("qoperator", "(a * b * factor).astype", "((a + b) * factor).astype"),
     foreign("qoperator", "(zero) or 0) % 2", "(zero) or 0) % 1"),
     foreign("qoperator", "(1, 4), alpha)", "(1, 4))"),

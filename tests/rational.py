@@ -191,10 +191,11 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             return Exact(
                 x[0].integers.reshape([s or x[0].integers.shape[i] for i, s in enumerate(sides)]), x[0].unit
             )
-        case "ReduceMean":
+        case "ReduceMean" | "ReduceSum":
             axes = tuple(int(v) for v in (x[1].fractions().ravel() if len(x) > 1 else a["axes"]))
             total = x[0].integers.sum(axis=axes, keepdims=bool(a["keepdims"]))
-            return Exact(total, x[0].unit * Fraction(total.size, x[0].integers.size))
+            share = Fraction(total.size, x[0].integers.size) if node.op_type == "ReduceMean" else 1
+            return Exact(total, x[0].unit * share)
         case "Identity" | "Dropout":
             return x[0]
         case "Pad":

@@ -129,6 +129,7 @@ def _common(made: Kernels) -> dict[str, Any]:
         "slot": beat.slot,
         "beats": prod(graph.input.output.shape) // beat.channels,
         "word_bits": output_bits(graph.output),
+        "reading": graph.output.output.reading,
         "values": prod(graph.output.output.shape),
         "weight_bytes": 8 * sum(loaded_words(made.plan)),
     }

@@ -44,7 +44,10 @@ def write_data(graph: Graph, images: npt.NDArray[np.generic], folder: Path) -> N
 
 
 def manifest(graph: Graph, target: str) -> str:
-    """The target and the tensors of a project as JSON, for who runs it from outside."""
+    """The target and the tensors of a project as JSON, for who runs it from outside.
+
+    The real value of an output is (integer - zero_point) * scale + offset, with one entry or one for each channel.
+    """
     tensors = [
         {
             "name": node.name,
@@ -55,4 +58,11 @@ def manifest(graph: Graph, target: str) -> str:
         }
         for node in graph.nodes
     ]
-    return json.dumps({"name": graph.name, "target": target, "tensors": tensors}, indent=1) + "\n"
+    last = graph.output.output
+    output = {
+        "scale": [float(one) for one in last.scale],
+        "zero_point": last.zero_point,
+        "offset": [float(one) for one in last.offset],
+    }
+    content = {"name": graph.name, "target": target, "tensors": tensors, "output": output}
+    return json.dumps(content, indent=1) + "\n"

@@ -74,6 +74,8 @@ def driver_values(plan: Plan) -> dict[str, Any]:
         "input_scale": _rows(first.output.scale),
         "output_scale": _rows(last.output.scale),
         "scales": len(last.output.scale),
+        "output_offset": _rows(last.output.offset) if any(last.output.offset) else [],
+        "offsets": len(last.output.offset),
     }
 
 

@@ -13,9 +13,10 @@ from fireline.codegen.lower.folding import MOVING, fold, foldable, moved
 from fireline.codegen.lower.names import identifier
 from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
 from fireline.codegen.lower.operations import OPERATIONS
-from fireline.codegen.lower.quantizers import codes_out, input_layout
-from fireline.codegen.lower.state import State, same_order
-from fireline.codegen.lower.values import Activation, Codes, Constant, Padded, Pieces, QuantizedConstant
+from fireline.codegen.lower.output import last_node
+from fireline.codegen.lower.quantizers import input_layout
+from fireline.codegen.lower.state import State
+from fireline.codegen.lower.values import Constant, QuantizedConstant
 from fireline.codegen.requantize.solve import Proof
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
@@ -66,7 +67,7 @@ def lower_proved(path: str | PathLike[str], name: str | None = None) -> Lowered:
             _lower_node(state, node)
         except FirelineError as error:
             raise error.at(node.label) from None
-    graph = Graph(identifier(name or onnx.name), _finish(state, onnx))
+    graph = Graph(identifier(name or onnx.name), _finish(state))
     kept = {node.name for node in graph.nodes}
     return Lowered(graph, {node: proof for node, proof in state.proofs.items() if node in kept})
 
@@ -126,23 +127,9 @@ def _refuse_unsupported(onnx: OnnxGraph) -> None:
         raise FirelineError(f"unsupported: {listed}", hint=hint)
 
 
-def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
+def _finish(state: State) -> tuple[Node, ...]:
     """The nodes that the output needs, in order, the output last."""
-    if onnx.output not in state.values:
-        raise FirelineError("no node makes the output", node=onnx.output)
-    value = state.values[onnx.output]
-    if isinstance(value, Pieces | Padded):
-        value = state.activation(onnx.output)
-    if isinstance(value, Codes):
-        value = codes_out(state, value, onnx.output)
-    if not isinstance(value, Activation):
-        raise FirelineError("the output does not depend on the input", node=onnx.output)
-    value = state.settle(value, onnx.output)
-    last = value.index
-    if last == 0:
-        raise FirelineError("the output is the input, quantized", node=onnx.output)
-    if same_order(value.shape, value.layout):
-        state.nodes[last] = replace(state.nodes[last], source=onnx.output)
+    last = last_node(state)
     needed: set[int] = set()
     stack = [last]
     while stack:
@@ -152,8 +139,6 @@ def _finish(state: State, onnx: OnnxGraph) -> tuple[Node, ...]:
             stack.extend(state.nodes[index].inputs)
     order = [i for i in range(len(state.nodes)) if i in needed and i != last] + [last]
     place = {old: new for new, old in enumerate(order)}
-    if any(last in state.nodes[i].inputs for i in needed):
-        raise FirelineError("other nodes read the output", node=onnx.output)
     # A node keeps its number of inputs, which `replace` cannot see.
     moved: list[Any] = [tuple(place[j] for j in state.nodes[i].inputs) for i in order]
     return tuple(replace(state.nodes[i], inputs=inputs) for i, inputs in zip(order, moved, strict=True))

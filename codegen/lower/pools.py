@@ -103,7 +103,26 @@ def _average(state: State, node: OnnxNode, x: Activation, part: bool) -> Activat
     ones = np.ones((channels, 1, *sides), dtype=np.int64)
     share = np.full((1, 1, 1, 1), Fraction(1, sides[0] * sides[1]), dtype=object)
     weight = dilated(QuantizedConstant(ones, share, IntType(1, signed=False)), apart)
-    return convolve(state, node, x, weight, (Fraction(0),) * channels, place, groups=channels, part=part)
+
+    def pool(x: Activation, part: bool) -> Activation:
+        return convolve(state, node, x, weight, (Fraction(0),) * channels, place, groups=channels, part=part)
+
+    # A frame of zeros takes no part in what is added to each pixel.
+    return pool(x, part) if any(place.padding) else _of_line(state, node, x, part, pool)
+
+
+def _of_line(
+    state: State,
+    node: OnnxNode,
+    value: Activation,
+    part: bool,
+    pool: Callable[[Activation, bool], Activation],
+    times: int = 1,
+) -> Activation:
+    """A linear `pool`, which has `times` of what is added to each pixel: of integers, whatever their scale and bias."""
+    x, factor, shift = state.line(value, node.inputs[0])
+    made = pool(x, part or {*factor} != {1} or any(shift))
+    return made.mapped(factor, tuple(times * one for one in shift))
 
 
 def global_average(state: State, node: OnnxNode) -> None:
@@ -158,14 +177,16 @@ def _over_map(
 def _sum_map(
     state: State, node: OnnxNode, value: Activation, part: bool, divide: bool, layout: Layout | None = None
 ) -> Activation:
-    x = state.settle(value, node.inputs[0])
-    tensor = state.tensor(x)
-    channels, height, width = x.shape
+    channels, height, width = value.shape
     pixels = height * width
-    kind = IntType.holding(tensor.type.min * pixels, tensor.type.max * pixels)
-    scale = tuple(s / pixels if divide else s for s in tensor.scale)
-    zero_point = tensor.zero_point * pixels
-    output = Tensor((channels, 1, 1), kind, scale, zero_point)
-    name = state.name(node.outputs[0], "globalavgpool")
-    made = GlobalAvgPool2d(name, None if part else node.outputs[0], (x.index,), output)
-    return state.append(made, state.read_once(node.outputs[0]), layout or x.layout)
+
+    def pool(x: Activation, part: bool) -> Activation:
+        tensor = state.tensor(x)
+        kind = IntType.holding(tensor.type.min * pixels, tensor.type.max * pixels)
+        scale = tuple(s / pixels if divide else s for s in tensor.scale)
+        output = Tensor((channels, 1, 1), kind, scale, tensor.zero_point * pixels)
+        name = state.name(node.outputs[0], "globalavgpool")
+        made = GlobalAvgPool2d(name, None if part else node.outputs[0], (x.index,), output)
+        return state.append(made, state.read_once(node.outputs[0]), layout or x.layout)
+
+    return _of_line(state, node, value, part, pool, 1 if divide else pixels)

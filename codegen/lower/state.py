@@ -50,6 +50,8 @@ from fireline.graph import (
 )
 from fireline.nodes import add_range, joined_scale
 
+Numbers = tuple[Fraction, ...]  # one for each channel
+
 # An input of up to this many bits has a table rather than thresholds.
 TABLE_BITS = 8
 
@@ -202,7 +204,16 @@ class State:
         low, high = int(min(reached)), int(max(reached))
         scale = shared(unit)
         target = Target(scale, 0, IntType.holding(low, high), Quantizer(low, high), scale, 0)
-        return self.requantize(value, target, tensor)
+        # `tensor` may be what is made of several of these.
+        return self.requantize(value, target, None)
+
+    def line(self, value: Activation, tensor: str) -> tuple[Activation, Numbers, Numbers]:
+        """`value` as `x * factor[c] + shift[c]` of the integers x of a node; more than that is settled."""
+        value = value if value.plain else self.settle(value, tensor)
+        x = self.at(value.index, value.private, value.layout)
+        factor = tuple(s / one for s, one in zip(value.scale, x.scale, strict=True))
+        shift = tuple(o - f * own for o, f, own in zip(value.offset, factor, x.offset, strict=True))
+        return x, factor, shift
 
     def _grid(self, value: Activation, tensor: str) -> tuple[tuple[Fraction, ...], tuple[int, ...]]:
         """A unit for each channel, of which its scale, offset and ends are multiples, and the scale in units.

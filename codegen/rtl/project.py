@@ -78,6 +78,7 @@ def _common(plan: Plan, made: Top, images: int) -> dict[str, Any]:
         "slot": beat.slot,
         "beats": prod(graph.input.output.shape) // beat.channels,
         "word_bits": output_bits(graph.output),
+        "reading": graph.output.output.reading,
         "word_high": output_bits(graph.output) - 1,
         "values": prod(graph.output.output.shape),
         "weight_bytes": 8 * sum(loaded_words(plan)),

@@ -76,6 +76,7 @@ def inspect(model: Path, as_json: bool) -> None:
 
     MODEL is a run folder or a QONNX file. Sums are held by the fewest bits that no image overflows; "saved" are bits
     against a bound that knows the types alone. A rule equals exact rational arithmetic on both sides of every boundary.
+    The last line says how real values are made of the output's integers.
     """
     rows = inspected(model)
     if as_json:
@@ -92,6 +93,7 @@ def inspect(model: Path, as_json: bool) -> None:
             for row in rows
         ],
     )
+    click.echo(f"\nreal value of an output: {rows[-1]['reading']}")
 
 
 def _rule_cells(rule: dict[str, Any] | None) -> tuple[object, ...]:
@@ -116,6 +118,10 @@ def inspected(model: Path) -> list[dict[str, Any]]:
             "type": str(node.output.type),
             "sum": {key: value for key, value in sums.get(node.name, {}).items() if key != "node"} or None,
             "rule": proofs.get(node.name),
+            "reading": node.output.reading,
+            "scale": [float(one) for one in node.output.scale],
+            "zero_point": node.output.zero_point,
+            "offset": [float(one) for one in node.output.offset],
         }
         for node in lowered.graph.nodes
     ]

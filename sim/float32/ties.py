@@ -14,6 +14,7 @@ from onnx import numpy_helper
 
 from fireline.fixed import is_power_of_two
 from fireline.graph import Graph, Node
+from fireline.nodes import column
 from fireline.sim.engine import OFF_GRID, Images, Integers, Judged, file_order
 from fireline.sim.float32.bounded import Bounded, Reals, U
 from fireline.sim.float32.operations import operation
@@ -75,11 +76,11 @@ class Judge:
                 continue
             shape = node.output.shape
             bounds = exact[node.source]
-            scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
+            scale, offset = column(node.output.scale), column(node.output.offset)
             # Bounds are reals of the tensor's grid: half a thousandth of a step tells its points apart.
             low, high = (
-                np.ceil(bounds.low.reshape(shape) / scale - 5e-4),
-                np.floor(bounds.high.reshape(shape) / scale + 5e-4),
+                np.ceil((bounds.low.reshape(shape) - offset) / scale - 5e-4),
+                np.floor((bounds.high.reshape(shape) - offset) / scale + 5e-4),
             )
             ours, theirs = (
                 values - node.output.zero_point
@@ -145,7 +146,7 @@ class Judge:
 def _engines(node: Node, seen: Integers, exact: Bounded | None) -> Bounded:
     """What an engine holds where its integers are `seen`: their real value, rounded once to float32."""
     shape = (1, *node.output.shape) if exact is None else exact.value.shape
-    scale = np.array([float(s) for s in node.output.scale]).reshape(-1, 1, 1)
+    scale = column(node.output.scale)
     real = ((seen - node.output.zero_point) * scale).reshape(shape)
     real = np.where((seen == OFF_GRID).reshape(shape), 0 if exact is None else exact.value, real)
     if all(map(is_power_of_two, node.output.scale)):

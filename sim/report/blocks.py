@@ -154,6 +154,8 @@ def _block(node: Node, index: int, summary: Summary | None) -> Block:
     width, height = SIZES[form]
     lines = [operation(node)]
     tip = [node.name, operation(node), f"{shape(node.output.shape)} {node.output.type}"]
+    if any(node.output.offset):
+        tip.append(f"real value: {node.output.reading}")
     load, bottleneck = None, False
     if summary:
         stage = summary.stages[index]

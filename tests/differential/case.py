@@ -11,7 +11,7 @@ import numpy as np
 
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
-from fireline.graph import Graph
+from fireline.graph import Graph, Tensor
 from tests.rational import Trace, evaluate
 
 NEAR_A_TIE = 1e-3  # of a step: as far as float32 sums of these networks go astray,
@@ -68,12 +68,19 @@ def check(case: Case, counts: Counter[str]) -> None:
 
 def _equal(graph: Graph, name: str, source: str, got: Tensors, exact: Trace) -> None:
     node = next(node for node in graph.nodes if node.name == name)
-    scale = np.array(node.output.scale, dtype=object).reshape(-1, 1, 1)
-    reals = (got[name][0].astype(object) - node.output.zero_point) * scale
+    reals = _reals(node.output, got[name])
     value = exact.values[source]
     off = (reals.ravel() != value.fractions().ravel()).sum()
     if off:
         raise Wrong(f"{off} of {reals.size} values of {name} ({source}) differ from rational arithmetic")
+
+
+def _reals(tensor: Tensor, integers: np.ndarray) -> np.ndarray:
+    """The rational numbers that the integers (1, C, H, W) of a tensor stand for."""
+    scale, offset = (
+        np.array(numbers, dtype=object).reshape(-1, 1, 1) for numbers in (tensor.scale, tensor.offset)
+    )
+    return (integers[0].astype(object) - tensor.zero_point) * scale + offset
 
 
 def _equal_output(graph: Graph, got: Tensors, exact: Trace) -> None:
@@ -83,8 +90,7 @@ def _equal_output(graph: Graph, got: Tensors, exact: Trace) -> None:
     if graph.output.source is None:
         channels, height, width = output.shape
         value = value.reshape(height, width, channels).transpose(2, 0, 1)
-    scale = np.array(output.scale, dtype=object).reshape(-1, 1, 1)
-    reals = (got[graph.output.name][0].astype(object) - output.zero_point) * scale
+    reals = _reals(output, got[graph.output.name])
     off = (reals.ravel() != value.ravel()).sum()
     if off:
         raise Wrong(f"{off} of {reals.size} outputs differ from rational arithmetic")

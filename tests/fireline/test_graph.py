@@ -122,3 +122,15 @@ def test_tensors_are_checked() -> None:
         Tensor((1, 1, 1), IntType(8, False), (Fraction(0),))
     with pytest.raises(FirelineError, match="scales for"):
         Tensor((3, 1, 1), IntType(8, False), (Fraction(1), Fraction(2)))
+
+
+def test_only_the_output_has_an_offset(tmp_path: Path) -> None:
+    graph = fire_network()
+    offset = tuple(Fraction(-i, 3) for i in range(graph.output.output.shape[0]))
+    nodes = [replace(node, output=replace(node.output, offset=offset)) for node in graph.nodes[-1:]]
+    read = Graph(graph.name, (*graph.nodes[:-1], *nodes))
+    read.save(tmp_path / "graph.npz")
+    assert Graph.load(tmp_path / "graph.npz") == read != graph
+    first = replace(graph.input, output=replace(graph.input.output, offset=(Fraction(1, 2),)))
+    with pytest.raises(FirelineError, match="only the output has an offset"):
+        Graph(graph.name, (first, *graph.nodes[1:]))

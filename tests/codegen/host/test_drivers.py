@@ -33,12 +33,13 @@ BOARDS = {"xc7z020": "PYNQ-Z2", "xczu7ev": "ZCU104", "xck26": "KV260"}
 
 
 def grey_with_signed_logits() -> Graph:
-    """One channel in, a map of three signed channels with a scale each out."""
+    """One channel in, a map of three signed channels with a scale and an offset each out."""
     b = Builder((1, 7, 6), seed=3)
     b.rescale(b.conv(b.rescale(0), 3, (3, 3), (2, 2), (1, 1, 1, 1)))
     last = b.nodes[-1]
     scale = (Fraction(1, 3), Fraction(2), Fraction(1, 8))
-    b.nodes[-1] = replace(last, output=replace(last.output, scale=scale))
+    offset = (Fraction(-5, 7), Fraction(0), Fraction(3, 2))
+    b.nodes[-1] = replace(last, output=replace(last.output, scale=scale, offset=offset))
     return b.graph("int")
 
 
