@@ -137,6 +137,11 @@ MUTATIONS = (
     reading("codegen/lower/output.py", "o - z for o, z", "o for o, z"),
     reading("codegen/lower/state.py", "o - f * own for", "o - own for"),
     reading("codegen/lower/pools.py", "tuple(times * one", "tuple(one"),
+    reading("codegen/lower/pools.py", "1 if divide else count,", "1,"),
+    foreign("pools", "count if divide else 1)", "1 if divide else count)"),
+    foreign("pools", "(height, 1) if here[0] in named", "(height, 1) if here[0] not in named"),
+    foreign("pools", "tensor.zero_point * count", "tensor.zero_point"),
+    foreign("pools", "k * t == side", "k <= side"),
     reading(
         "codegen/lower/state.py",
         "# `tensor` may be",

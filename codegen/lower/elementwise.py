@@ -300,13 +300,14 @@ def channel_constants(
     channels = x.shape[0]
     if array.size == 1:
         return (_exact(array.ravel()[0], name),) * channels
-    last = x.layout == "hwc" or (x.layout != "chw" and x.shape[1:] == (1, 1))
-    axis = -1 if last else -3
+    # A flat map has channels of its own only where it is one pixel.
+    axis, sides = {
+        "chw": (-3, (1, channels, 1, 1)),
+        "c(hw)": (-2, (1, channels, 1)),
+        "hwc": (-1, (1, 1, 1, channels)),
+    }.get(x.layout, (-1, (1, channels)) if x.shape[1:] == (1, 1) else (-3, (1, channels, 1, 1)))
     if array.size != channels or array.ndim < -axis or array.shape[axis] != channels:
-        raise FirelineError(
-            f"constant {name!r} has shape {array.shape}, one number or "
-            f"{f'(1, {channels}, 1, 1)' if not last else f'(1, 1, 1, {channels})'} expected"
-        )
+        raise FirelineError(f"constant {name!r} has shape {array.shape}, one number or {sides} expected")
     return tuple(_exact(v, name) for v in array.ravel())
 
 

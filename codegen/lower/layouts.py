@@ -20,13 +20,14 @@ from fireline.codegen.lower.values import (
     Raw,
 )
 from fireline.errors import FirelineError
+from fireline.graph import Shape
 
 # The permutations that move the channels, and the layouts they join.
 _TRANSPOSITIONS: dict[tuple[int, ...], tuple[Layout, Layout]] = {
     (0, 2, 3, 1): ("chw", "hwc"),
     (0, 3, 1, 2): ("hwc", "chw"),
 }
-_FLAT: dict[Layout, Layout] = {"chw": "flat chw", "hwc": "flat hwc"}
+_FLAT: dict[Layout, Layout] = {"chw": "flat chw", "c(hw)": "flat chw", "hwc": "flat hwc"}
 
 
 def same(state: State, node: OnnxNode) -> None:
@@ -101,23 +102,30 @@ def _axes(state: State, node: OnnxNode) -> tuple[int, ...]:
 
 
 def reshape(state: State, node: OnnxNode) -> None:
-    """ONNX `Reshape` to (N, C * H * W), or to the shape that is there."""
+    """ONNX `Reshape` to (N, C * H * W), to (N, C, H * W) and back, or to the shape that is there."""
     given = tuple(int(side) for side in state.constant(node.inputs[1], "the shape").array.ravel().tolist())
     value = state.value(node.inputs[0])
     if node.integer("allowzero", 0) and 0 in given:
         raise FirelineError(f"reshape to {list(given)}, which holds no number", hint="export it again")
     layout = value.layout if isinstance(value, Raw) else _whole(state, node.inputs[0]).layout
-    here = sides_of(state, node.inputs[0])
-    values = prod(here)
+    here, whole = sides_of(state, node.inputs[0]), _map(state, node)
+    values, by_channels = prod(here), layout in ("chw", "c(hw)", "flat chw")
     shape = _filled(given, (1, *here))
     if (len(shape) == 2 and shape[1] in (-1, values)) or shape in ((-1,), (values,)):
         _relaid(state, node, _FLAT.get(layout, layout))
-    elif len(shape) == 4 and shape[1:] == here:
+    elif shape == (1, *here):
         same(state, node)
-    elif len(shape) == 4 and len(here) == 1 and shape[1:] == (values, 1, 1) and _pixels(state, node) == 1:
+    elif by_channels and shape == (1, *whole):
+        _relaid(state, node, "chw")
+    elif by_channels and shape == (1, whole[0], prod(whole[1:])):
+        _relaid(state, node, "c(hw)")
+    elif len(here) == 1 and shape == (1, *whole) == (1, values, 1, 1):
         _relaid(state, node, "chw")
     else:
-        raise FirelineError(f"reshape to {list(given)} is not supported", hint="flatten to (N, C)")
+        raise FirelineError(
+            f"reshape of {list(here)} to {list(given)} is not supported",
+            hint="flatten to (N, C * H * W) or (N, C, H * W)",
+        )
 
 
 def _filled(shape: tuple[int, ...], here: tuple[int, ...]) -> tuple[int, ...]:
@@ -129,9 +137,14 @@ def _filled(shape: tuple[int, ...], here: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(prod(here) // rest if side == -1 else side for side in shape)
 
 
-def _pixels(state: State, node: OnnxNode) -> int:
+def _map(state: State, node: OnnxNode) -> Shape:
+    """(C, H, W) of what a node reshapes."""
     value = state.value(node.inputs[0])
-    return prod(state.input_shape[1:] if isinstance(value, Raw) else _whole(state, node.inputs[0]).shape[1:])
+    if isinstance(value, Raw):
+        top, left, bottom, right = value.frame
+        channels, height, width = state.input_shape
+        return channels, top + height + bottom, left + width + right
+    return _whole(state, node.inputs[0]).shape
 
 
 def sides_of(state: State, tensor: str) -> tuple[int, ...]:
@@ -147,7 +160,11 @@ def sides_of(state: State, tensor: str) -> tuple[int, ...]:
         layout, (channels, height, width) = value.layout, value.shape
     else:
         raise FirelineError(f"input {tensor!r} is a constant where an activation belongs")
-    sides = {"chw": (channels, height, width), "hwc": (height, width, channels)}
+    sides: dict[Layout, tuple[int, ...]] = {
+        "chw": (channels, height, width),
+        "hwc": (height, width, channels),
+        "c(hw)": (channels, height * width),
+    }
     return sides.get(layout, (channels * height * width,))
 
 
@@ -199,8 +216,8 @@ def concat(state: State, node: OnnxNode) -> None:
         parts.extend(value.parts if isinstance(value, Pieces) else [state.activation(name)])
     layout = parts[0].layout
     axis = node.integer("axis", 1)
-    channel_axes = {"chw": (1, -3), "hwc": (3, -1)}.get(layout, (1, -1))
-    whole = layout in ("chw", "hwc") or all(part.shape[1:] == (1, 1) for part in parts)
+    channel_axes = {"chw": (1, -3), "hwc": (3, -1), "c(hw)": (1, -2)}.get(layout, (1, -1))
+    whole = not layout.startswith("flat") or all(part.shape[1:] == (1, 1) for part in parts)
     if axis not in channel_axes or not whole:
         raise FirelineError(f"concat over axis {axis} is not supported", hint=f"axis {channel_axes[0]}")
     if len({(part.shape[1:], part.layout) for part in parts}) != 1:

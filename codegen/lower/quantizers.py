@@ -174,7 +174,7 @@ def _check_scale(scale: npt.NDArray[np.float32]) -> None:
 
 
 def _activation_scale(scale: npt.NDArray[Any], layout: Layout, channels: int) -> tuple[Fraction, ...]:
-    axis = {"chw": -3, "hwc": -1}.get(layout, -1)
+    axis = {"chw": -3, "c(hw)": -2}.get(layout, -1)
     if scale.size != 1 and (scale.ndim < -axis or scale.size != scale.shape[axis] or scale.size != channels):
         raise FirelineError(
             f"an activation's scale has shape {scale.shape}", hint="one scale, or one for each channel"

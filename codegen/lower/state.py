@@ -459,4 +459,4 @@ def shared(scale: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
 def same_order(shape: tuple[int, int, int], layout: Layout) -> bool:
     """Whether the file's tensor holds its values in the order (C, H, W)."""
     channels, height, width = shape
-    return layout in ("chw", "flat chw") or channels == 1 or height * width == 1
+    return layout in ("chw", "c(hw)", "flat chw") or channels == 1 or height * width == 1

@@ -19,8 +19,8 @@ from fireline.graph import Padding, Shape
 
 MAX_MULTIPLE = 1 << 8  # of a common scale, that integers are multiplied by
 
-# How the file lays an activation out. The integer graph knows (C, H, W) only.
-Layout = Literal["chw", "hwc", "flat chw", "flat hwc"]
+# How the file lays an activation out. The integer graph knows (C, H, W) only; "c(hw)" has one axis for the map.
+Layout = Literal["chw", "hwc", "c(hw)", "flat chw", "flat hwc"]
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,33 @@ def signs_and_halves(b: QonnxBuilder, x: str) -> str:
     return integer_conv(b, b.node("Mul", [held, factor]), 4, 4, 3)
 
 
+def reduced(*axes: int, op: str = "ReduceMean", keepdims: int = 0, view: tuple[int, ...] = ()) -> Layer:
+    """One axis after the other, perhaps of a view."""
+
+    def layer(b: QonnxBuilder, x: str) -> str:
+        x = integer_conv(b, x, 3, 4)
+        if view:
+            x = b.node("Reshape", [x, ints(b, *view)])
+        for axis in axes:
+            x = b.node(op, [x, ints(b, axis)], keepdims=keepdims)
+        return x
+
+    return layer
+
+
+def viewed_and_back(b: QonnxBuilder, x: str) -> str:
+    """Quantized, scaled and joined while the map has one axis."""
+    rows = linear(b, b.node("Reshape", [integer_conv(b, x, 3, 4), ints(b, 1, 4, -1)]), 0.5, 3)
+    rows = b.node("Mul", [rows, b.constant(np.reshape([1.0, 2.0, 0.5, 1.0], (4, 1)))])
+    rows = b.node("Concat", [rows, rows], axis=-2)
+    return integer_conv(b, b.node("Reshape", [rows, ints(b, 0, 8, 6, 6)]), 8, 4, 3)
+
+
+def a_row_alone(b: QonnxBuilder, x: str) -> str:
+    row = linear(b, reduced(-2, keepdims=1)(b, x), 0.5, 3)
+    return b.node("MaxPool", [row], kernel_shape=[1, 2], strides=[1, 2])
+
+
 def indices(b: QonnxBuilder, x: str) -> str:
     pooled = b.node("MaxPool", [x], kernel_shape=[2, 2])
     b.nodes[-1].output.append("places")
@@ -122,6 +149,24 @@ LAYERS: dict[str, Layer] = {
         b, b.node("Unsqueeze", [b.node("Flatten", [mean(b, x)]), ints(b, 2, 3)]), 3, 4
     ),
     "a largest number": lambda b, x: b.node("ReduceMax", [x, ints(b, 2, 3)]),
+    "means of rows, then of columns": reduced(3, 2),
+    "means of columns, then of rows": reduced(-2, -1),
+    "means that keep their axes": reduced(-1, -2, keepdims=1),
+    "means that keep one": lambda b, x: b.node(
+        "ReduceMean", [reduced(3, keepdims=1)(b, x), ints(b, 2)], keepdims=0
+    ),
+    "the sum of sums": reduced(2, 2, op="ReduceSum"),
+    "the largest of the largest": reduced(3, 2, op="ReduceMax"),
+    "the mean of a view": reduced(2, view=(1, 4, -1)),
+    "the mean of a view from behind": reduced(-1, view=(0, 0, 36)),
+    "a quantizer between two means": lambda b, x: b.node(
+        "ReduceMean", [linear(b, reduced(3)(b, x), 0.5, 3), ints(b, -1)], keepdims=0
+    ),
+    "means of columns alone": a_row_alone,
+    "a mean of windows that leave a rest": lambda b, x: b.node(
+        "GlobalAveragePool", [b.node("AveragePool", [x], kernel_shape=[4, 4], strides=[4, 4])]
+    ),
+    "a view and back": viewed_and_back,
     "a sum of three": lambda b, x: b.node("Sum", [x, integer_conv(b, x, 3, 3), x]),
     "a sum of one": lambda b, x: integer_conv(b, b.node("Sum", [x]), 3, 4),
     "a difference": lambda b, x: b.node("Sub", [integer_conv(b, x, 3, 3), x]),
@@ -145,6 +190,13 @@ def test_a_spelling_is_what_onnxruntime_makes_of_it(tmp_path: Path, layer: Layer
     b = QonnxBuilder((3, 6, 6))
     made = layer(b, linear(b, "input", 1.0))
     assert_equal_to_onnxruntime(b.save(linear(b, made, 2.0, 100), tmp_path))
+
+
+@pytest.mark.parametrize("layer", [reduced(3, 2), reduced(2, view=(1, 4, -1)), reduced(2, 3, keepdims=1)])
+def test_a_mean_of_means_is_one(tmp_path: Path, layer: Layer) -> None:
+    b = QonnxBuilder((3, 6, 6))
+    graph = lower(b.save(linear(b, layer(b, linear(b, "input", 1.0)), 2.0, 100), tmp_path))
+    assert [node.kind for node in graph.nodes] == ["input", "conv2d", "globalavgpool2d", "rescale"]
 
 
 @pytest.mark.parametrize("zero", [0, 5])
