@@ -52,6 +52,10 @@ def reading(path: str, old: str, new: str) -> Mutation:
     return Mutation(path, old, new, ("tests/codegen/lower/test_output.py",))
 
 
+def taking(old: str, new: str) -> Mutation:
+    return Mutation("codegen/lower/slices.py", old, new, ("tests/codegen/lower/test_slices.py",))
+
+
 def timing(path: str, old: str, new: str) -> Mutation:
     return Mutation(
         path, old, new, ("tests/sim/dataflow/test_simulator.py", "tests/codegen/plan/test_cost.py")
@@ -149,6 +153,12 @@ MUTATIONS = (
     ),
     reading("sim/engine.py", " - column(node.output.offset)", ""),
     reading("fireline/nodes.py", "* scale + offset)", "* scale)"),
+    taking("channels[owner == i] - starts[i]", "channels[owner == i] - starts[0]"),
+    taking("(np.diff(owner) < 0).any()", "False"),
+    taking("isinstance(node, Conv2d) and node.groups == 1", "isinstance(node, Conv2d)"),
+    taking("weight[:, :, rows[0], columns[0]]", "weight[:, :, 0, columns[0]]"),
+    taking("bias = own(node.weight), own(node.bias)", "bias = own(node.weight), node.bias[: len(channels)]"),
+    taking("start += shape[0]", "start += 0"),
     foreign("qoperator", "(a * b * factor).astype", "((a + b) * factor).astype"),
     foreign("qoperator", "(zero) or 0) % 2", "(zero) or 0) % 1"),
     foreign("qoperator", "(1, 4), alpha)", "(1, 4))"),

@@ -94,6 +94,13 @@ def evaluate(path: Path, image: np.ndarray) -> Trace:
                 trace.values[name] = Exact.of(np.asarray(constants[name], dtype=np.float64))
         inputs = [trace.values[name] if name else NOTHING for name in node.input]
         attributes = defaults(node) | {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type in ("Slice", "Split", "Gather"):
+            numbers = {name: constants[name] for name in node.input[1:] if name}
+            places = np.arange(inputs[0].integers.size).reshape(inputs[0].integers.shape)
+            parts = ReferenceEvaluator(node).run(None, {node.input[0]: places, **numbers})
+            for name, part in zip(node.output, parts, strict=True):
+                trace.values[name] = Exact(inputs[0].integers.ravel()[part], inputs[0].unit)
+            continue
         if node.op_type in LINEAR:
             kinds = [constants[name].dtype if name in constants else None for name in node.input]
             trace.values[node.output[0]] = linear(node, inputs, kinds, attributes, trace)

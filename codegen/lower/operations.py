@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fireline.codegen.lower import convolutions, elementwise, layouts, pads, pools, quantizers
+from fireline.codegen.lower import convolutions, elementwise, layouts, pads, pools, quantizers, slices
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
 
@@ -49,6 +49,7 @@ OPERATIONS: dict[str, Operation] = {
     "Div": Operation(elementwise.div, 2, attributes=OLD),
     "Dropout": Operation(layouts.same, attributes=(*OLD, "is_test", "ratio", "seed")),
     "Flatten": Operation(layouts.flatten, attributes=("axis",)),
+    "Gather": Operation(slices.take, 2, attributes=("axis",)),
     "Gemm": Operation(convolutions.gemm, 2, attributes=("alpha", "beta", "transA", "transB")),
     "GlobalAveragePool": Operation(pools.global_average),
     "GlobalMaxPool": Operation(pools.global_maxpool),
@@ -73,6 +74,8 @@ OPERATIONS: dict[str, Operation] = {
     "Reshape": Operation(layouts.reshape, 2, attributes=(*OLD, "allowzero")),
     "Shape": Operation(layouts.shape, attributes=("end", "start")),
     "Sigmoid": Operation(elementwise.sigmoid, attributes=OLD),
+    "Slice": Operation(slices.take, attributes=("axes", "ends", "starts")),
+    "Split": Operation(slices.take, attributes=("axis", "num_outputs", "split")),
     "Squeeze": Operation(layouts.squeeze, attributes=("axes",)),
     "Sub": Operation(elementwise.sub, 2, attributes=OLD),
     "Sum": Operation(elementwise.total, attributes=OLD),

@@ -7,12 +7,13 @@ inverses are transcendental except at zero, are computed to 60 digits, far beyon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 DIGITS = 60
 
@@ -97,6 +98,14 @@ def _log_odds(share: Fraction) -> Fraction:
 
 
 Curve = Line | Clip | Leaky | Smooth
+
+
+def of_channels(curve: Curve, channels: Sequence[int]) -> Curve:
+    """The function of some of its channels."""
+    if isinstance(curve, Smooth):
+        return curve
+    own: Any = {field.name: tuple(getattr(curve, field.name)[i] for i in channels) for field in fields(curve)}
+    return replace(curve, **own)
 
 
 def clip_before(low: Fraction | float, high: Fraction | float, y: Bound) -> Bound:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx.reference import ReferenceEvaluator
 from torch import Tensor
 from torch.nn import functional
 
@@ -16,6 +17,8 @@ from fireline.codegen.lower.attributes import CHANNELS_LAST, standard
 from fireline.sim.float32.bounded import Bounded, Reals, product, quotient, rounded, total
 
 Attributes = dict[str, Any]
+
+TAKING = ("Gather", "Slice", "Split")  # parts of what is there
 
 
 def attributes_of(node: onnx.NodeProto) -> Attributes:
@@ -37,6 +40,27 @@ def operation(node: onnx.NodeProto, x: Sequence[Bounded | None]) -> Bounded:
             given[1] = _turned(x[1], (0, 3, 1, 2))
         return _turned(_operation(node.op_type, given, a), (0, 2, 3, 1))
     return _operation(node.op_type, x, a)
+
+
+def taken(node: onnx.NodeProto, x: Sequence[Bounded | None]) -> list[Bounded]:
+    """Every output of a node of `TAKING`, by ONNX's own reference.
+
+    Raises:
+        NotImplementedError: in the form of older files.
+    """
+    if any(a.name in ("axes", "split") for a in node.attribute):
+        raise NotImplementedError(node.op_type)
+    given = {name: one for name, one in zip(node.input, x, strict=True) if one is not None}
+    places = {name: one.value.astype(np.int64) for name, one in given.items()}
+    evaluator = ReferenceEvaluator(node)
+
+    def parts(values: Reals) -> list[Reals]:
+        made = evaluator.run(None, places | {node.input[0]: values})
+        return [np.asarray(part, dtype=np.float64) for part in made]
+
+    whole = given[node.input[0]]
+    ends = zip(parts(whole.value), parts(whole.low), parts(whole.high), strict=True)
+    return [Bounded(*three, whole.unit) for three in ends]
 
 
 def _turned(x: Bounded | None, order: tuple[int, ...]) -> Bounded:

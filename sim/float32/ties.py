@@ -17,7 +17,7 @@ from fireline.graph import Graph, Node
 from fireline.nodes import column
 from fireline.sim.engine import OFF_GRID, Images, Integers, Judged, file_order
 from fireline.sim.float32.bounded import Bounded, Reals, U
-from fireline.sim.float32.operations import operation
+from fireline.sim.float32.operations import TAKING, operation, taken
 from fireline.sim.float32.quantizers import NOWHERE, QUANTIZERS, quantizer
 from fireline.sim.integer import Simulator, integers, quantize
 
@@ -129,6 +129,10 @@ class Judge:
                 continue
             x = [values[one] if one else None for one in node.input]
             try:
+                if node.op_type in TAKING:
+                    parts = dict(zip(node.output, taken(node, x), strict=True))
+                    values, made = values | parts, made | parts
+                    continue
                 quantized = quantizer(node, x, types)
                 result = quantized.real if quantized else operation(node, x)
             except NotImplementedError:
