@@ -138,7 +138,7 @@ MUTATIONS = (
     lowering("values", "np.floor(np.abs(x) + 0.5), x)", "np.floor(np.abs(x) + 0.25), x)"),
     lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
     lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
-    reading("codegen/lower/output.py", "o - z for o, z", "o for o, z"),
+    reading("codegen/lower/output.py", "tuple(-o for o in offset)", "offset"),
     reading("codegen/lower/state.py", "o - f * own for", "o - own for"),
     reading("codegen/lower/pools.py", "tuple(times * one", "tuple(one"),
     reading("codegen/lower/pools.py", "1 if divide else count,", "1,"),

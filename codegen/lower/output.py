@@ -55,7 +55,7 @@ def _read(state: State, value: Activation, tensor: str) -> tuple[Activation, Off
     """Settled integers, and what is to be added to their real values; nothing where integers hold it."""
     none = (Fraction(0),) * len(value.offset)
     whole = all(s and (o / s).denominator == 1 for s, o in zip(value.scale, value.offset, strict=True))
-    if whole or 0 in value.scale or not value.plain:
+    if whole or 0 in value.scale or value.curves:
         return state.settle(value, tensor), none
     if min(value.scale) < 0:
         value = negated(state, value)
@@ -65,7 +65,8 @@ def _read(state: State, value: Activation, tensor: str) -> tuple[Activation, Off
         state.nodes[value.index] = node
     zero = tuple(-s * node.output.zero_point for s in value.scale)
     offset = tuple(o - z for o, z in zip(value.offset, zero, strict=True))
-    return state.settle(replace(value, offset=zero), tensor), offset
+    bare = value.mapped((Fraction(1),) * len(offset), tuple(-o for o in offset))
+    return state.settle(bare, tensor), offset
 
 
 def _unnamed(node: Node) -> Node:

@@ -20,7 +20,10 @@ from fireline.errors import FirelineError
 
 MICROSOFT = "com.microsoft"
 # Operations that choose or move values: what they do to integers of one scale they do to the reals.
-MOVING = ("Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+MOVING = (
+    *("Flatten", "Gather", "Identity", "MaxPool", "Pad", "Reshape", "Slice", "Squeeze", "Transpose"),
+    "Unsqueeze",
+)
 # Operations whose kernels in onnxruntime add the zero point before they round (QLinearAdd's documented formula does,
 # too); all others round first, as QuantizeLinear does. It tells at ties where the zero point is odd.
 ZERO_POINT_FIRST = ("QLinearAdd", "QLinearAveragePool", "QLinearMul")
@@ -89,6 +92,13 @@ class _Writer:
         if op in MOVING and node.input and node.input[0] in self.quantized and not any(node.output[1:]):
             self.move(node, op)
             return
+        if op == "Split" and node.input[0] in self.quantized:
+            self.split(node)
+            return
+        if op == "Concat" and (alike := self._alike(node.input)):
+            joined = self.made(node, op, [self.real(name, *alike) for name in node.input])
+            self.quantize(node, joined, *alike)
+            return
         if op == "QuantizeLinear" and self._single(_input(node, 1)):
             self.quantized[node.output[0]] = (node.input[1], _optional(node, 2))
         self.nodes.append(node)
@@ -109,6 +119,30 @@ class _Writer:
             others[1:2] = [""]
         made = self.made(node, op, [self.real(node.input[0], scale, zero), *others])
         self.quantize(node, made, scale, zero)
+
+    def split(self, node: onnx.NodeProto) -> None:
+        """Parts of what the integers stand for."""
+        scale, zero = self.quantized[node.input[0]]
+        parts = [f"{name}/real" if name else "" for name in node.output]
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        inputs = [self.real(node.input[0], scale, zero), *node.input[1:]]
+        self.nodes.append(onnx.helper.make_node("Split", inputs, parts, node.name, **attributes))
+        for name, part in zip(node.output, parts, strict=True):
+            if name:
+                self.nodes.append(
+                    onnx.helper.make_node("QuantizeLinear", _named(part, scale, zero), [name], node.name)
+                )
+                self.quantized[name] = (scale, zero)
+
+    def _alike(self, tensors: Sequence[str]) -> tuple[str, str] | None:
+        """The scale and zero point that tensors of integers of one type share, if they do."""
+        held = [self.quantized.get(name, ("", "")) for name in tensors]
+        points = [array_of(self.constants[zero]) if zero else np.zeros((), np.uint8) for _, zero in held]
+        if not all(self._single(scale) for scale, _ in held) or any(point.size != 1 for point in points):
+            return None
+        scales = {array_of(self.constants[scale]).item() for scale, _ in held}
+        alike = len(scales) == len({(point.item(), point.dtype) for point in points}) == 1
+        return held[0] if alike else None
 
     def _integer(self, name: str) -> int | None:
         """A number of the file, 0 where it is left out; None where it is no constant."""

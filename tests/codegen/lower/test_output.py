@@ -80,6 +80,7 @@ LAYERS: dict[str, Layer] = {
     "heads of their own": lambda b, x: b.concat(float_bias(b, x), scaled(b, b.conv(x, 3, 4)), x),
     "what another reads, too": lambda b, x: b.concat(y := float_bias(b, x), norm(b, y)),
     "a sum": lambda b, x: b.node("Add", [float_bias(b, x, 3), x]),
+    "a clamp before it": lambda b, x: norm(b, b.relu(b.conv(x, 3, 4))),
 }
 
 

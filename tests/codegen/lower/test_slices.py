@@ -33,6 +33,15 @@ def halves(b: QonnxBuilder, x: str) -> str:
     return b.concat(integer_conv(b, left, 4, 3, 3), integer_conv(b, right, 2, 3))
 
 
+def halves_of_codes(b: QonnxBuilder, x: str) -> str:
+    """As onnxruntime's quantizer leaves them between its operations on integers."""
+    grid = [b.constant(0.5), b.constant(3, dtype=np.uint8)]
+    codes = b.node("QuantizeLinear", [integer_conv(b, x, 3, 6), *grid])
+    left, right = split(b, codes, 4, 2)
+    joined = b.concat(right, sliced(b, left, 1, 1, 3))
+    return integer_conv(b, b.node("DequantizeLinear", [joined, *grid]), 4, 4, 3)
+
+
 def halves_of_a_function(b: QonnxBuilder, x: str) -> str:
     slopes = b.constant(np.reshape([0.5, 0.25, 0.125, 0.5], (4, 1, 1)))
     made = b.node("PRelu", [integer_conv(b, x, 3, 4), slopes])
@@ -83,6 +92,7 @@ def logits(b: QonnxBuilder, x: str) -> str:
 
 LAYERS: dict[str, Layer] = {
     "halves": halves,
+    "halves of codes": halves_of_codes,
     "halves of a function": halves_of_a_function,
     "a part passed by": a_part_passed_by,
     "parts of a concatenation": parts_of_a_concatenation,
