@@ -111,15 +111,16 @@ def reshape(state: State, node: OnnxNode) -> None:
     here, whole = sides_of(state, node.inputs[0]), _map(state, node)
     values, by_channels = prod(here), layout in ("chw", "c(hw)", "flat chw")
     shape = _filled(given, (1, *here))
+    sides = shape[1:]
     if (len(shape) == 2 and shape[1] in (-1, values)) or shape in ((-1,), (values,)):
         _relaid(state, node, _FLAT.get(layout, layout))
-    elif shape == (1, *here):
+    elif sides == here:
         same(state, node)
-    elif by_channels and shape == (1, *whole):
+    elif by_channels and sides == whole:
         _relaid(state, node, "chw")
-    elif by_channels and shape == (1, whole[0], prod(whole[1:])):
+    elif by_channels and sides == (whole[0], prod(whole[1:])):
         _relaid(state, node, "c(hw)")
-    elif len(here) == 1 and shape == (1, *whole) == (1, values, 1, 1):
+    elif len(here) == 1 and sides == whole == (values, 1, 1):
         _relaid(state, node, "chw")
     else:
         raise FirelineError(
@@ -129,12 +130,12 @@ def reshape(state: State, node: OnnxNode) -> None:
 
 
 def _filled(shape: tuple[int, ...], here: tuple[int, ...]) -> tuple[int, ...]:
-    """`shape` with the sides of `here` for zeros, and the side behind the first that -1 leaves open."""
+    """`shape` with the sides of `here` for zeros, and the side behind the first, the batch, that -1 leaves open."""
     shape = tuple(here[i] if side == 0 and i < len(here) else side for i, side in enumerate(shape))
-    rest = prod(side for side in shape if side != -1)
-    if shape.count(-1) != 1 or len(shape) < 3 or rest < 1 or prod(here) % rest:
+    rest = prod(side for side in shape[1:] if side != -1)
+    if shape[1:].count(-1) != 1 or len(shape) < 3 or rest < 1 or prod(here) % rest:
         return shape
-    return tuple(prod(here) // rest if side == -1 else side for side in shape)
+    return (shape[0], *(prod(here) // rest if side == -1 else side for side in shape[1:]))
 
 
 def _map(state: State, node: OnnxNode) -> Shape:

@@ -31,7 +31,7 @@ from fireline.codegen.requantize.rounding import Mode, Rounding, mode_named
 from fireline.codegen.requantize.staircase import Quantizer
 from fireline.errors import FirelineError
 from fireline.fixed import IntType
-from fireline.graph import per_channel
+from fireline.graph import Input, per_channel
 
 MAX_BITS = 32
 MAX_SHIFT = 62  # bits that a Trunc drops
@@ -309,8 +309,10 @@ def cast(state: State, node: OnnxNode) -> None:
         state.values[node.outputs[0]] = Constant(value.array.astype(kind))
     elif isinstance(value, Raw) and state.onnx.integer_input is not None:
         state.values[node.outputs[0]] = _codes_in(state, value.layout)
-    elif isinstance(value, Codes):
+    elif isinstance(value, Codes) and state.read_once(node.inputs[0]):
         state.values[node.outputs[0]] = codes_out(state, value, node.outputs[0])
+    elif isinstance(value, Codes):
+        state.values[node.outputs[0]] = _numbered(state, node, value)
     else:
         same(state, node)
 
@@ -353,6 +355,19 @@ def codes_out(state: State, codes: Codes, tensor: str) -> Activation:
     target = _target(_spec(state, codes), whole.layout, whole.shape[0])
     requantize(state, codes.source, tensor, replace(target, scale=(Fraction(1),), zero_point=0))
     return state.activation(tensor)
+
+
+def _numbered(state: State, node: OnnxNode, codes: Codes) -> Activation:
+    """The integers that others dequantize as the numbers they are: they are quantized once."""
+    tensor = f"{node.inputs[0]}/dequantized"
+    _dequantize(state, replace(node, outputs=(tensor,)), codes)
+    x = state.activation(tensor)
+    made = state.nodes[x.index]
+    if made.source == tensor and not isinstance(made, Input):  # which the file has not
+        state.nodes[x.index] = replace(made, source=None)
+    unit = per_channel(_activation_scale(codes.scale, x.layout, x.shape[0]), x.shape[0])
+    zero = Fraction(_activation_zero_point(codes.zero_point))
+    return x.mapped(tuple(1 / u for u in unit), (zero,) * len(unit))
 
 
 def _dequantize(state: State, node: OnnxNode, codes: Codes) -> None:

@@ -54,6 +54,20 @@ def test_codes_that_two_dequantizers_read_are_quantized_once(tmp_path: Path) -> 
     assert sum(node.output.shape[0] == 4 and node.kind == "conv2d" for node in lower(path).nodes) == 3
 
 
+@pytest.mark.parametrize("first", ["Cast", "DequantizeLinear"])
+def test_codes_that_are_dequantized_and_cast_are_quantized_once(tmp_path: Path, first: str) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    parameters = [b.constant(0.5), b.constant(7, dtype=np.uint8)]
+    codes = b.node("QuantizeLinear", [integer_conv(b, linear(b, "input", 1.0), 3, 4), *parameters])
+    made = {}
+    for op in (first, *({"Cast", "DequantizeLinear"} - {first})):
+        rest = ([codes], {"to": TensorProto.FLOAT}) if op == "Cast" else ([codes, *parameters], {})
+        made[op] = b.node(op, rest[0], **rest[1])
+    path = b.save(linear(b, b.node("Add", [made["Cast"], made["DequantizeLinear"]]), 2.0, 99), tmp_path)
+    assert_equal_to_onnxruntime(path)
+    assert_equal_to_executor(path)
+
+
 @pytest.mark.parametrize(("zero", "dtype"), [(3, np.int8), (-5, np.int8), (4, np.int8), (7, np.uint8)])
 def test_onnx_rounds_before_it_adds_the_zero_point(tmp_path: Path, zero: int, dtype: type) -> None:
     b = QonnxBuilder((3, 8, 8))

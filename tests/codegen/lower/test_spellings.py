@@ -199,6 +199,16 @@ def test_a_mean_of_means_is_one(tmp_path: Path, layer: Layer) -> None:
     assert [node.kind for node in graph.nodes] == ["input", "conv2d", "globalavgpool2d", "rescale"]
 
 
+def test_a_view_of_four_images_is_one_of_each(tmp_path: Path) -> None:
+    """A file that fixes its batch says so in every shape."""
+    graphs = []
+    for batch in (1, 4):
+        b = QonnxBuilder((3, 6, 6))
+        made = reduced(2, view=(batch, 4, -1))(b, linear(b, "input", 1.0))
+        graphs.append(lower(b.save(linear(b, made, 2.0, 100), tmp_path)))
+    assert graphs[0] == graphs[1]
+
+
 @pytest.mark.parametrize("zero", [0, 5])
 def test_an_image_may_be_padded_before_it_is_quantized(tmp_path: Path, zero: int) -> None:
     """Keras' ZeroPadding2D as the first layer."""
