@@ -5,7 +5,7 @@
 // first fold of a group reads the window, which is kept for the others; the last step of every fold writes a token of PE
 // outputs. A row of the ROM is one step: lane p * TERMS + s is the weight of output p and term s.
 //
-// LATENCY = 3 (ROM) + that of fl_multiply + ceil(log2 TERMS) (adder tree) + 1 (accumulator) + that of fl_requantize.
+// LATENCY = 3 (ROM) + that of fl_dot + 1 (accumulator) + that of fl_requantize.
 //
 //   t        step, ROM address      t + 3 + multiply           products
 //   t + 3    weights, x             t + 3 + multiply + tree    their sum, then the accumulator, then the requantizer
@@ -148,17 +148,13 @@ module fl_mvu #(
   fl_table #(.BITS(PE * ACC_BITS), .ROWS(FOLDS), .FILE(BIAS_FILE)) biases (.clk, .address(bias_fold), .row(bias));
 
   for (genvar p = 0; p < PE; p++) begin : g_pe
-    logic [TERMS*PRODUCT_BITS-1:0] products;
-    for (genvar s = 0; s < TERMS; s++) begin : g_term
-      fl_multiply #(
-          .X_BITS(X_BITS), .X_SIGNED(X_SIGNED), .W_BITS(W_BITS), .W_SIGNED(W_SIGNED), .BITS(PRODUCT_BITS), .DSP(DSP)
-      ) multiply (
-          .clk, .x(x[s*X_BITS+:X_BITS]), .w(weights[(p*TERMS+s)*W_BITS+:W_BITS]),
-          .product(products[s*PRODUCT_BITS+:PRODUCT_BITS])
-      );
-    end
     logic signed [ACC_BITS-1:0] sum, accumulator;
-    fl_adder_tree #(.TERMS(TERMS), .BITS(PRODUCT_BITS), .SUM_BITS(ACC_BITS)) tree (.clk, .terms(products), .sum);
+    fl_dot #(
+        .TERMS(TERMS), .X_BITS(X_BITS), .X_SIGNED(X_SIGNED), .W_BITS(W_BITS), .W_SIGNED(W_SIGNED),
+        .PRODUCT_BITS(PRODUCT_BITS), .SUM_BITS(ACC_BITS), .DSP(DSP)
+    ) dot (
+        .clk, .x, .w(weights[p*TERMS*W_BITS+:TERMS*W_BITS]), .sum
+    );
     always_ff @(posedge clk)
       if (add_step) accumulator <= (add_first ? $signed(bias[p*ACC_BITS+:ACC_BITS]) : accumulator) + sum;
     assign accumulators[p*ACC_BITS+:ACC_BITS] = accumulator;
