@@ -159,6 +159,11 @@ MUTATIONS = (
     taking("weight[:, :, rows[0], columns[0]]", "weight[:, :, 0, columns[0]]"),
     taking("bias = own(node.weight), own(node.bias)", "bias = own(node.weight), node.bias[: len(channels)]"),
     taking("start += shape[0]", "start += 0"),
+    foreign(
+        "quantizers",
+        "isinstance(value, Codes) and state.read_once(node.inputs[0])",
+        "isinstance(value, Codes)",
+    ),
     foreign("qoperator", "(a * b * factor).astype", "((a + b) * factor).astype"),
     foreign("qoperator", "(zero) or 0) % 2", "(zero) or 0) % 1"),
     foreign("qoperator", "(1, 4), alpha)", "(1, 4))"),
