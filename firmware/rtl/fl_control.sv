@@ -64,7 +64,7 @@ module fl_control #(
   logic [STAGES-1:0] was_stalled;
 
   // Accesses: address and data of a write are taken together, and so is a read, when no answer is waiting. They work in the
-  // next cycle.
+  // next cycle. What is ready is a register: AXI wants no path from an input to an output.
   logic write, read;
   logic [WORD-1:0] write_word, read_word;
   logic [31:0] written;
@@ -72,7 +72,6 @@ module fl_control #(
   wire is_control_write = write & (write_word == '0) & strobe;
   wire is_stage_write = write & (write_word == WORD'(8));
   wire is_control_read = read & (read_word == '0);
-  assign s_axi_awready = s_axi_awvalid & s_axi_wvalid & ~s_axi_bvalid;
   assign s_axi_wready  = s_axi_awready;
   assign s_axi_arready = ~read & ~s_axi_rvalid;
   assign s_axi_bresp   = 2'b00;
@@ -110,6 +109,7 @@ module fl_control #(
     if (read) s_axi_rdata <= value;
     if (read & (read_word == WORD'(6))) cycles_high <= cycles[63:32];
     if (rst) begin
+      s_axi_awready <= 1'b0;
       write        <= 1'b0;
       read         <= 1'b0;
       s_axi_bvalid <= 1'b0;
@@ -134,6 +134,7 @@ module fl_control #(
       stalls       <= '0;
       stage        <= '0;
     end else begin
+      s_axi_awready <= s_axi_awvalid & s_axi_wvalid & ~s_axi_awready & ~s_axi_bvalid;
       write        <= s_axi_awready;
       read         <= s_axi_arvalid & s_axi_arready;
       s_axi_bvalid <= s_axi_awready | (s_axi_bvalid & ~s_axi_bready);

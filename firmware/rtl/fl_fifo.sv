@@ -74,7 +74,8 @@ module fl_fifo #(
         if (in_valid) out_data <= in_data;
       end
     end else begin : g_lut
-      // The oldest token is in the register `out_data`, the others in a memory behind it.
+      // The oldest token is in the register `out_data`, the others in a memory behind it, where every token is
+      // written: one that finds `out_data` free does not keep its place.
       localparam int REST = DEPTH - 1;
       localparam int ADDRESS = REST == 1 ? 1 : $clog2(REST);
       (* ram_style = "distributed" *) logic [BITS-1:0] memory[REST];
@@ -86,7 +87,7 @@ module fl_fifo #(
       wire load = free & is_waiting;
 
       always_ff @(posedge clk) begin
-        if (store) memory[write_address] <= in_data;
+        if (in_valid) memory[write_address] <= in_data;
         if (free) out_data <= is_waiting ? memory[read_address] : in_data;
         if (rst) begin
           out_valid     <= 1'b0;

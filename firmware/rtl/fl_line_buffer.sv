@@ -66,6 +66,7 @@ module fl_line_buffer #(
 
   // ---- The loops: fill, then windows.
   logic is_filling, is_taking, is_giving;
+  logic is_last, is_last_x, is_last_y;  // i, x, y are at their ends
   logic [COUNT-1:0] fill, i, rest, due;
   logic [Y_BITS-1:0] y;
   logic [X_BITS-1:0] x;
@@ -73,9 +74,9 @@ module fl_line_buffer #(
   assign x_ready = step & is_taking;
   assign y_take  = step & is_giving;
 
-  wire is_last_step = ~is_filling & (i == COUNT'(STEPS - 1));
-  wire is_row_end = is_last_step & (x == X_BITS'(OUT_WIDTH - 1));
-  wire is_image_end = is_row_end & (y == Y_BITS'(OUT_HEIGHT - 1));
+  wire is_last_step = ~is_filling & is_last;
+  wire is_row_end = is_last_step & is_last_x;
+  wire is_image_end = is_row_end & is_last_y;
   wire is_fill_end = is_filling & (fill == COUNT'(FILL - 1));
   wire [COUNT-1:0] due_after = due - COUNT'(is_taking);
   wire [COUNT-1:0] i_after = is_last_step ? '0 : i + 1'b1;
@@ -90,6 +91,9 @@ module fl_line_buffer #(
       i          <= '0;
       x          <= '0;
       y          <= '0;
+      is_last    <= STEPS == 1;
+      is_last_x  <= OUT_WIDTH == 1;
+      is_last_y  <= OUT_HEIGHT == 1;
       rest       <= COUNT'(REST - FIRST_DUE);
       due        <= COUNT'(FIRST_DUE);
     end else if (step & is_filling) begin
@@ -101,15 +105,21 @@ module fl_line_buffer #(
       end
     end else if (step) begin
       i         <= i_after;
+      is_last   <= STEPS == 1 || i == COUNT'(STEPS - 2);
       is_giving <= i_after < COUNT'(READS);
       if (is_row_end) begin
         x         <= '0;
         y         <= y + 1'b1;
+        is_last_x <= OUT_WIDTH == 1;
+        is_last_y <= y == Y_BITS'(OUT_HEIGHT - 2);
         due       <= next_due;
         rest      <= rest - next_due;
         is_taking <= rest != '0;
       end else begin
-        if (is_last_step) x <= x + 1'b1;
+        if (is_last_step) begin
+          x         <= x + 1'b1;
+          is_last_x <= x == X_BITS'(OUT_WIDTH - 2);
+        end
         due       <= due_after;
         is_taking <= (i_after < COUNT'(LOADS)) & (due_after != '0);
       end
@@ -205,11 +215,19 @@ module fl_line_buffer #(
   always_ff @(posedge clk)
     place <= is_inside ? ADDRESS'(address + PLACE_BITS'(column)) : '0;
 
-  // ---- t + 3: the memories.
+  // ---- t + 1: a token is written; t + 3: the memories are read.
+  logic [SIMD*BITS-1:0] taken;
+  logic [ADDRESS-1:0] write_address;
+  logic [BANKS-1:0] writes;
   logic [BANKS*SIMD*BITS-1:0] words;
+  always_ff @(posedge clk) begin
+    taken         <= x_data;
+    write_address <= in_address;
+    for (int b = 0; b < BANKS; b++) writes[b] <= x_ready & (in_bank == BANK_BITS'(b));
+  end
   for (genvar b = 0; b < BANKS; b++) begin : g_bank
     fl_memory #(.BITS(SIMD * BITS), .DEPTH(DEPTH), .BLOCK(BLOCK)) memory (
-        .clk, .write(x_ready & (in_bank == BANK_BITS'(b))), .write_address(in_address), .write_data(x_data),
+        .clk, .write(writes[b]), .write_address, .write_data(taken),
         .read_address(place), .read_data(words[b*SIMD*BITS+:SIMD*BITS])
     );
   end

@@ -5,10 +5,10 @@
 // first fold of a group reads the window, which is kept for the others; the last step of every fold writes a token of PE
 // outputs. A row of the ROM is one step: lane p * TERMS + s is the weight of output p and term s.
 //
-// LATENCY = 3 (ROM) + that of fl_dot + 1 (accumulator) + that of fl_requantize.
+// LATENCY = 4 (ROM) + that of fl_dot + 1 (accumulator) + that of fl_requantize.
 //
-//   t        step, ROM address      t + 3 + multiply           products
-//   t + 3    weights, x             t + 3 + multiply + tree    their sum, then the accumulator, then the requantizer
+//   t        step, ROM address      t + 4 + multiply           products
+//   t + 4    weights, x             t + 4 + multiply + tree    their sum, then the accumulator, then the requantizer
 module fl_mvu #(
     parameter int PE = 1,
     parameter int TERMS = 1,
@@ -72,7 +72,7 @@ module fl_mvu #(
   localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
   localparam int WINDOW_ADDRESS = WINDOW > 1 ? $clog2(WINDOW) : 1;
   localparam int MULTIPLY = DSP || X_BITS == 1 ? 1 : $clog2(X_BITS);
-  localparam int SUM = 3 + MULTIPLY + $clog2(TERMS);  // cycles from a step to its sum
+  localparam int SUM = 4 + MULTIPLY + $clog2(TERMS);  // cycles from a step to its sum
   localparam bit PLAIN = MULT_ROWS == 0 && ADD_ROWS == 0 && SHIFT_ROWS == 0 && MULT == 1;
   localparam int RULE = STEPS > 0 ? 4 + $clog2(STEPS) : PLAIN ? 3 : 6;
 
@@ -110,19 +110,25 @@ module fl_mvu #(
     end
   end
 
-  // The window's token, in the third cycle behind its step.
+  // The window's token, in the fourth cycle behind its step.
   logic [TERMS*X_BITS-1:0] x;
   generate
     if (GROUP_FOLDS == 1) begin : g_once
-      fl_delay #(.BITS(TERMS * X_BITS), .CYCLES(3)) delay (.clk, .rst, .x(x_data), .y(x));
+      fl_delay #(.BITS(TERMS * X_BITS), .CYCLES(4)) delay (.clk, .rst, .x(x_data), .y(x));
     end else begin : g_kept
-      logic [TERMS*X_BITS-1:0] read, kept;
-      logic is_new;
+      logic [TERMS*X_BITS-1:0] taken, read, kept;
+      logic [WINDOW_ADDRESS-1:0] address;
+      logic write, is_new;
+      always_ff @(posedge clk) begin
+        taken   <= x_data;
+        address <= place;
+        write   <= x_ready;
+      end
       fl_memory #(.BITS(TERMS * X_BITS), .DEPTH(WINDOW), .BLOCK(WINDOW_BLOCK)) memory (
-          .clk, .write(x_ready), .write_address(place), .write_data(x_data), .read_address(place), .read_data(kept)
+          .clk, .write, .write_address(address), .write_data(taken), .read_address(address), .read_data(kept)
       );
-      fl_delay #(.BITS(TERMS * X_BITS), .CYCLES(2)) delay (.clk, .rst, .x(x_data), .y(read));
-      fl_delay #(.BITS(1), .CYCLES(2)) flag (.clk, .rst, .x(is_reading), .y(is_new));
+      fl_delay #(.BITS(TERMS * X_BITS), .CYCLES(2)) delay (.clk, .rst, .x(taken), .y(read));
+      fl_delay #(.BITS(1), .CYCLES(3)) flag (.clk, .rst, .x(is_reading), .y(is_new));
       always_ff @(posedge clk) x <= is_new ? read : kept;
     end
   endgenerate

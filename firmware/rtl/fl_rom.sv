@@ -1,5 +1,6 @@
-// Weights: `row` follows its `address` by three cycles: the memory's own register, one behind every bank, as the wires
-// from a block RAM are long, and one behind the multiplexer of the banks.
+// Weights: `row` follows its `address` by four cycles: a register of the address for every bank and one behind it, as the
+// wires to and from block RAM are long, the memory's own, and one behind the multiplexer of the banks. A bank's address
+// holds while other banks are read.
 //
 // A bank is as deep as one block RAM, BANK_ROWS, a power of two; the rows of bank 0 are in the file FILE_000.hex and so on.
 // With BLOCK = 0 it is in LUTs.
@@ -51,10 +52,12 @@ module fl_rom #(
         end
       end
       (* ram_style = "ultra" *) logic [BITS-1:0] memory[ROWS];
+      logic [ADDRESS-1:0] own_address;
       logic [BITS-1:0] word_out, word_kept;
       always_ff @(posedge clk) begin
         if (is_row) memory[next_row] <= shifted[BITS-1:0];
-        word_out  <= memory[address];
+        own_address <= address;
+        word_out  <= memory[own_address];
         word_kept <= word_out;
         row       <= word_kept;
       end
@@ -66,14 +69,17 @@ module fl_rom #(
         localparam int OWN = ROWS - i * BANK_ROWS < BANK_ROWS ? ROWS - i * BANK_ROWS : BANK_ROWS;
         localparam int OWN_ADDRESS = OWN > 1 ? $clog2(OWN) : 1;
         localparam OWN_FILE = {FILE, "_", 8'(48 + i / 100), 8'(48 + i / 10 % 10), 8'(48 + i % 10), ".hex"};
+        logic [OWN_ADDRESS-1:0] own_address;
         logic [BITS-1:0] word, kept;
+        always_ff @(posedge clk)
+          if (BANKS == 1 || int'(address) / BANK_ROWS == i) own_address <= address[OWN_ADDRESS-1:0];
         if (BLOCK) begin : g_block
           (* rom_style = "block" *) logic [BITS-1:0] memory[OWN];
           initial $readmemh(OWN_FILE, memory);
-          always_ff @(posedge clk) word <= memory[address[OWN_ADDRESS-1:0]];
+          always_ff @(posedge clk) word <= memory[own_address];
         end else begin : g_lut
           fl_table #(.BITS(BITS), .ROWS(OWN), .FILE(OWN_FILE)) bank (
-              .clk, .address(address[OWN_ADDRESS-1:0]), .row(word)
+              .clk, .address(own_address), .row(word)
           );
         end
         always_ff @(posedge clk) kept <= word;
@@ -82,12 +88,10 @@ module fl_rom #(
       if (BANKS == 1) begin : g_one
         always_ff @(posedge clk) row <= rows;
       end else begin : g_several
-        logic [ADDRESS-1:0] first, second;
-        always_ff @(posedge clk) begin
-          first  <= address;
-          second <= first;
-          row    <= rows[int'(second)/BANK_ROWS*BITS+:BITS];
-        end
+        localparam int BANK_BITS = $clog2(BANKS);
+        logic [BANK_BITS-1:0] bank;
+        fl_delay #(.BITS(BANK_BITS), .CYCLES(3)) delay (.clk, .rst, .x(address[ADDRESS-1-:BANK_BITS]), .y(bank));
+        always_ff @(posedge clk) row <= rows[int'(bank)*BITS+:BITS];
       end
     end
   endgenerate

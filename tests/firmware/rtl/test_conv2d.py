@@ -240,7 +240,7 @@ def _mvu(
         [streams[0]],
         [streams[1]],
         table,
-        4 + product + ceil(log2(terms)) + latency,
+        5 + product + ceil(log2(terms)) + latency,
         files,
         ("x",),
         setup,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fireline.codegen.plan.foldings import Folding
 from fireline.graph import Add, Conv2d, Lookup, Requantize, Rescale, Rule, Thresholds
 
+ROM = 4
 LINE_BUFFER = 4
 POOL = 3  # a pass of a max pool, and an average
 
@@ -17,7 +18,7 @@ def mvu_latency(node: Conv2d, x_bits: int, folding: Folding) -> int:
 def sum_latency(x_bits: int, folding: Folding) -> int:
     """Of fl_mvu to the sum of its products: the ROM, the product, a level of adders a cycle."""
     product = 1 if folding.multiplier == "dsp" else max(1, levels(x_bits))
-    return 3 + product + levels(folding.simd * folding.rows)
+    return ROM + product + levels(folding.simd * folding.rows)
 
 
 def elementwise_latency(node: Add | Rescale | Lookup) -> int:

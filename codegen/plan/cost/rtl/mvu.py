@@ -8,7 +8,7 @@ from fireline.codegen.plan.cost.conv2d import weight_rom, window_memory
 from fireline.codegen.plan.cost.fabric import RtlFabric
 from fireline.codegen.plan.cost.memory import Resources, block_rows, ceil_div, ramb18
 from fireline.codegen.plan.cost.parts import Part
-from fireline.codegen.plan.cost.rtl.latency import levels, rule_latency, sum_latency
+from fireline.codegen.plan.cost.rtl.latency import ROM, levels, rule_latency, sum_latency
 from fireline.codegen.plan.cost.rtl.logic import chain, choice, counter_bits, delay, memory, tree
 from fireline.codegen.plan.cost.rtl.rule import rule_parts
 from fireline.codegen.plan.cycles import window_words
@@ -70,7 +70,7 @@ def _control(node: Conv2d, x: IntType, folding: Folding, fabric: RtlFabric) -> R
 
 
 def _weights(node: Conv2d, folding: Folding, fabric: RtlFabric, *, packed: bool) -> Part:
-    """The ROM: fl_rom. The register of a bank, one behind it, and one behind the choice of a bank.
+    """The ROM: fl_rom. A bank's address, its register, one behind it, and one behind the choice of a bank.
 
     DSPs take in the last one, and the one before where there is one bank.
     """
@@ -81,15 +81,17 @@ def _weights(node: Conv2d, folding: Folding, fabric: RtlFabric, *, packed: bool)
             blocks, words = fabric.weight_blocks(depth, row) if banks == 1 else (ramb18(depth, row), 1)
             outside = (2 - fabric.block_registers) * (banks - (packed and banks == 1)) + (not packed)
             choices = choice(banks, row, fabric) + choice(words, row, fabric)
-            places = 2 * counter_bits(banks) + counter_bits(words)
-            rom = Resources(lut=choices, ff=row * outside + places, bram18=blocks)
+            addresses = banks * counter_bits(ceil_div(depth, banks)) + counter_bits(words)
+            rom = Resources(lut=choices, ff=row * outside + addresses, bram18=blocks)
+            if banks > 1:  # which of them holds its address, and which is chosen
+                rom += Resources(lut=banks) + delay(counter_bits(banks), 3, fabric)
         case "uram":  # whole words of 64 bits are shifted in
             word = LOADED_WORD * ceil_div(row, LOADED_WORD)
-            taken = Resources(ff=word + counter_bits(depth) + WIDE_COUNTER)
+            taken = Resources(ff=word + 2 * counter_bits(depth) + WIDE_COUNTER)
             rom = fabric.rom(depth, row, "uram") + Resources(ff=2 * row) + taken
         case _:
             kept = Resources(ff=row) if packed else delay(row, 3, fabric)
-            rom = Resources(lut=fabric.weight_luts(depth, row)) + kept
+            rom = Resources(lut=fabric.weight_luts(depth, row), ff=counter_bits(depth)) + kept
     return Part("weights", rom, depth, row, folding.rom)
 
 
@@ -99,17 +101,18 @@ def common_parts(node: Conv2d, source: Tensor, folding: Folding, fabric: RtlFabr
     folds = node.output.shape[0] // pe
     bias = min(acc, int(abs(node.bias).max()).bit_length() + 1) * pe
     result = [Part("biases", Resources(lut=fabric.table_luts(folds, bias), ff=bias), folds, bias, "lut")]
-    # The token of the window, three cycles; the folds after the first have it from a memory.
+    # The token of the window, as long as its weights; the folds after the first have it from a memory.
     token = terms * source.type.bits
     depth, width = window_memory(node, source, folding)
     if not depth:
         return [
             *result,
-            Part("window", delay(token, 3, fabric)),
+            Part("window", delay(token, ROM, fabric)),
             *rule_parts(node.requantize, acc, node, pe, fabric),
         ]
     last = 0 if _is_packed(source.type, node.weight_type, folding, fabric) else token
-    result.append(Part("window", Resources(lut=token, ff=2 * token + 2 + last)))
+    held = 3 * token + last + counter_bits(depth) + 1
+    result.append(Part("window", Resources(lut=token, ff=held) + delay(1, ROM - 1, fabric)))
     result.append(_window(depth, width, fabric))
     return result + rule_parts(node.requantize, acc, node, pe, fabric)
 
