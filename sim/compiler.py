@@ -34,9 +34,13 @@ def run(
             errors="replace",
         ) as process:
             assert process.stdout
-            for line in process.stdout:
-                lines.append(line)
-                watch(line)
+            try:
+                for line in process.stdout:
+                    lines.append(line)
+                    watch(line)
+            except BaseException:  # `watch` has seen enough
+                process.kill()
+                raise
     except FileNotFoundError:
         name = Path(command[0]).name
         raise FirelineError(f"{name} is not there", hint=f"install {name}, or build the project") from None

@@ -53,7 +53,7 @@ def ram_memory(depth: int, width: int) -> int:
 def fifo_luts(depth: int, width: int) -> int:
     """LUTs of a stream in distributed RAM behind a register: fl_fifo. What is not memory is calibrated."""
     address = (depth - 2).bit_length() if depth > 2 else 0
-    control = (15, 19)[address] if address < 2 else 14 + 23 * address // 2
+    control = (14, 18)[address] if address < 2 else 14 + 23 * address // 2
     banks = ceil_div(max(1, depth - 1), 16)
     choice = 7 * banks * width // 10 if banks > 5 else 0
     return ram_luts(max(1, depth - 1), width) + width + control + choice
@@ -80,6 +80,12 @@ def table_luts(depth: int, width: int) -> int:
     """Of a constant table: 16 words of a bit each, of which PFUMX joins two, and LUTs the others."""
     leaves = ceil_div(depth, 16) if depth > 1 else 0
     return width * (leaves if leaves <= 2 else 2 * leaves - 2)
+
+
+def weight_luts(depth: int, width: int) -> int:
+    """Of weights, whose address is a register: PFUMX and L6MUX21 join eight times 16 words, LUTs what is beyond."""
+    leaves = ceil_div(depth, 16) if depth > 1 else 0
+    return width * (leaves + max(0, ceil_div(leaves, 8) - 1))
 
 
 def weight_blocks(depth: int, width: int) -> tuple[int, int]:

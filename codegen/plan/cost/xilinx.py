@@ -89,15 +89,6 @@ def window_luts(depth: int, width: int) -> int:
     return width * rows + (rows + width * rows // 2 if rows > 1 else 0)
 
 
-def weight_luts(depth: int, width: int) -> int:
-    """LUTs of the weights of an RTL kernel.
-
-    There is time behind their address, so the mapper shares logic among the bits, and loses by that: a bit takes a LUT
-    for 14 words, as measured for 24 to 256 words of 16 to 288 bits.
-    """
-    return max(rom_luts(depth, width), ceil_div(depth * width, 14) if depth > 16 else 0)
-
-
 def weight_blocks(depth: int, width: int) -> tuple[int, int]:
     """RAMB18s of a constant memory in block RAM, and the words that Yosys lays into a row, where that saves some."""
     return min((ramb18(ceil_div(depth, words), words * width), words) for words in range(1, 9))
@@ -117,7 +108,7 @@ def stream_luts(depth: int, width: int) -> int:
     address = (depth - 2).bit_length() if depth > 2 else 0
     blocks = ceil_div(depth - 1, 64)
     choice = width * blocks // 2 if blocks > 1 else 0
-    return memory_cells(depth - 1, width) + choice + width + 8 + 5 * address
+    return memory_cells(depth - 1, width) + choice + width + 7 + 5 * address
 
 
 def stream(depth: int, width: int, block: bool) -> Resources:

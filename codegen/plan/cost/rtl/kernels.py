@@ -89,9 +89,10 @@ def _line_buffer(node: Conv2d, source: Tensor, folding: Folding, fabric: RtlFabr
     counters = Resources(
         lut=fabric.control.line_buffer if one else fabric.control.line_buffers, ff=127 if one else 180
     )
+    writes = Resources(ff=width + counter_bits(depth) + banks)
     return [
         *[memory("line buffer", depth, width, fabric)] * banks,
-        Part("window control", counters + select),
+        Part("window control", counters + select + writes),
         stream_part(DEFAULT_DEPTH + latency.LINE_BUFFER, window, fabric),
     ]
 
