@@ -209,6 +209,7 @@ public:
         design.s_axi_control_wdata = kStart;
         design.s_axi_control_wstrb = 15;
         design.s_axi_control_bready = 1;
+        while (!design.s_axi_control_awready) tick();
         tick();
         design.s_axi_control_awvalid = 0;
         design.s_axi_control_wvalid = 0;
