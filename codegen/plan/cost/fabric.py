@@ -182,7 +182,7 @@ SEVEN_SERIES_RTL = RtlFabric(
     window_luts=xilinx.window_luts,
     requantize_luts=xilinx.requantize_luts,
     control=Control(
-        mvu=33, line_buffer=155, line_buffers=180, pool=2, slot=14, average=40, concat=18, adapter=4, beats=12
+        mvu=28, line_buffer=155, line_buffers=180, pool=2, slot=14, average=40, concat=18, adapter=4, beats=12
     ),
     carry=1,
     multiples=0.375,

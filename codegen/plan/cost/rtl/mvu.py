@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fireline.codegen.plan.cost.conv2d import weight_rom, window_memory
 from fireline.codegen.plan.cost.fabric import RtlFabric
-from fireline.codegen.plan.cost.memory import Resources, block_rows, ceil_div, ramb18
+from fireline.codegen.plan.cost.memory import Resources, block_rows, ceil_div
 from fireline.codegen.plan.cost.parts import Part
 from fireline.codegen.plan.cost.rtl.latency import ROM, levels, rule_latency, sum_latency
 from fireline.codegen.plan.cost.rtl.logic import chain, choice, counter_bits, delay, memory, tree
@@ -77,8 +77,10 @@ def _weights(node: Conv2d, folding: Folding, fabric: RtlFabric, *, packed: bool)
     depth, row = weight_rom(node, folding)
     match folding.rom:
         case "bram":
-            banks = ceil_div(depth, block_rows(depth, row))
-            blocks, words = fabric.weight_blocks(depth, row) if banks == 1 else (ramb18(depth, row), 1)
+            rows = block_rows(depth, row)
+            banks = ceil_div(depth, rows)
+            held = [fabric.weight_blocks(min(rows, depth - i * rows), row) for i in range(banks)]
+            blocks, words = sum(count for count, _ in held), held[0][1] if banks == 1 else 1
             outside = (2 - fabric.block_registers) * (banks - (packed and banks == 1)) + (not packed)
             choices = choice(banks, row, fabric) + choice(words, row, fabric)
             addresses = banks * counter_bits(ceil_div(depth, banks)) + counter_bits(words)
