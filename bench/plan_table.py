@@ -42,7 +42,7 @@ class Rates:
 
     def cell(self, part: Device) -> str:
         """Frames a second, or why there is no plan."""
-        freedom = Freedom(packed=False, target="rtl") if part.ebr else Freedom()
+        freedom = Freedom(target="rtl") if part.ebr else Freedom()
         if rate := self.rate(part, freedom, self.bits):
             return f"{rate:.0f}"
         if part.uram and (rate := self.rate(part, Freedom(loaded=True), self.bits)):

@@ -16,7 +16,7 @@ from fireline.codegen.lower.values import Activation, Layout, Pieces
 from fireline.codegen.lower.windows import MAX_SIDE
 from fireline.codegen.requantize.curves import of_channels
 from fireline.errors import FirelineError
-from fireline.fixed import IntType, frozen_array
+from fireline.fixed import IntType, Scale, frozen_array
 from fireline.graph import Concat, Conv2d, Pair, Shape, Tensor, Thresholds, reachable_range, window_count
 
 Places = npt.NDArray[np.int64]
@@ -157,7 +157,7 @@ def _rows_of(state: State, value: Activation, node: Conv2d, channels: Places, na
         held,
         shape=(len(channels), *held.shape[1:]),
         type=held.type if rule else sums,
-        scale=tuple(held.scale[i] for i in channels) if len(held.scale) > 1 else held.scale,
+        scale=_scale_of(held, channels),
     )
     made = replace(
         node,
@@ -173,6 +173,11 @@ def _rows_of(state: State, value: Activation, node: Conv2d, channels: Places, na
         state.proofs[made.name] = state.proofs[node.name]
     index = state.append(made, True).index
     return replace(_function(value, channels.tolist()), index=index, shape=output.shape)
+
+
+def _scale_of(tensor: Tensor, channels: Places) -> Scale:
+    """The scale of some channels of a tensor."""
+    return tuple(tensor.scale[i] for i in channels) if len(tensor.scale) > 1 else tensor.scale
 
 
 def _crop(state: State, value: Activation, rows: Places, columns: Places, name: str) -> Activation:
@@ -211,8 +216,7 @@ def _copied(
         window_count(side, kernel, step, 0, 0)
         for side, kernel, step in zip(held.shape[1:], weight.shape[2:], stride, strict=True)
     )
-    scale = tuple(held.scale[i] for i in channels) if len(held.scale) > 1 else held.scale
-    output = Tensor((len(weight), height, width), sums, scale, held.zero_point)
+    output = Tensor((len(weight), height, width), sums, _scale_of(held, channels), held.zero_point)
     made = Conv2d(
         state.name(name, "slice"),
         None,

@@ -44,11 +44,10 @@ Counts = npt.NDArray[np.int64]
 class Freedom:
     """What a plan may use, and what it is written as.
 
-    `packed`: output channels may share a DSP, two 8-bit or three 4-bit products in one multiplication. `loaded`:
-    weights may lie in UltraRAM without initial content, and are streamed in once before the first image.
+    `loaded`: weights may lie in UltraRAM without initial content, and are streamed in once before the first image.
+    `target`: in HLS output channels may share a DSP, two 8-bit or three 4-bit products in one multiplication.
     """
 
-    packed: bool = True
     loaded: bool = False
     target: Target = "hls"
 
@@ -123,7 +122,7 @@ def foldings(graph: Graph, node: Node, part: Device, freedom: Freedom = DEFAULT)
     products: list[tuple[Literal["dsp", "lut"], int]] = [("lut", 1)]
     if fabric.in_dsps(x, node.weight_type):
         products.insert(0, ("dsp", 1))
-    if freedom.packed and shared > 1:
+    if freedom.target == "hls" and shared > 1:
         products.append(("dsp", shared))
     heights = sorted({1, int(node.weight.shape[2])})
     for pe in divisors(node.output.shape[0] // node.groups):

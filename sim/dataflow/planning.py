@@ -32,8 +32,7 @@ def best_plan(
     Raises:
         FirelineError: there is no C++ compiler for the simulator.
     """
-    # Kernels of RTL share no multiplier.
-    freedom = replace(freedom, target=target, packed=freedom.packed and target == "hls")
+    freedom = replace(freedom, target=target)
     return best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
 
 
