@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.fireline.watched import digest
+from tests.fireline.process import command_line, forked
+from tests.fireline.watched import digest, run_watched
 from tests.qonnx_models import fire_model
 
-# Without the measurement of coverage, whose own files a full disk would stop.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-ENVIRONMENT |= {"OMP_NUM_THREADS": "1"}
-COMMAND = [sys.executable, "-c", "from fireline.cli import main; main()"]
 SMALL = ["--bits", "w4a4", "--calibrate", "digits", "--images", "4"]
-
-
-def fireline(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
-    environment = ENVIRONMENT | options.pop("env", {})  # type: ignore[operator]
-    command = [*COMMAND, *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, **options)  # type: ignore[call-overload, no-any-return]
 
 
 def expect_refusal(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -44,20 +32,14 @@ def expect_refusal(done: subprocess.CompletedProcess[str], *words: str) -> None:
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quantized run with a project."""
     run = tmp_path_factory.mktemp("faults") / "run"
-    assert fireline("quantize", "digits", *SMALL, "--out", run).returncode == 0
-    assert fireline("generate", run, "--device", "xc7z045").returncode == 0
+    assert command_line("quantize", "digits", *SMALL, "--out", run).returncode == 0
+    assert command_line("generate", run, "--device", "xc7z045").returncode == 0
     return run
 
 
 def watched(folder: Path, output: Path, *command: object, kill: int = -1) -> subprocess.CompletedProcess[str]:
     """Run `command` and look at `output` before each of its steps below `folder`."""
-    arguments = [str(folder), str(output), str(kill), *map(str, command)]
-    return subprocess.run(
-        [sys.executable, "-m", "tests.fireline.watched", *arguments],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-    )
+    return forked(run_watched, (folder, output, kill, [str(word) for word in command]))
 
 
 def expect_old_or_new(done: subprocess.CompletedProcess[str], old: str, steps: int) -> None:
@@ -128,7 +110,7 @@ def test_a_full_disk_leaves_what_was_there(small_disk: Path, run_folder: Path, t
     report.write_text("old")
     (small_disk / "ballast").write_bytes(bytes(150_000))
     before = digest(small_disk)
-    generate = fireline("generate", model, "--device", "xc7z045", "--out", out, "--force")
+    generate = command_line("generate", model, "--device", "xc7z045", "--out", out, "--force")
     expect_refusal(generate, "No space left on device")
     page = [
         "report",
@@ -142,14 +124,14 @@ def test_a_full_disk_leaves_what_was_there(small_disk: Path, run_folder: Path, t
         "--out",
         report,
     ]
-    expect_refusal(fireline(*page), "No space left on device")
+    expect_refusal(command_line(*page), "No space left on device")
     expect_refusal(
-        fireline("quantize", "digits", *SMALL, "--out", small_disk / "run"), "No space left on device"
+        command_line("quantize", "digits", *SMALL, "--out", small_disk / "run"), "No space left on device"
     )
     np.save(tmp_path / "x.npy", np.zeros((1, 1, 8, 8), np.uint8))
     # Temporary files are on that disk: the project to compile does not fit.
     verify = ["verify", model, "--inputs", tmp_path / "x.npy", "--engine", "csim"]
-    expect_refusal(fireline(*verify, env={"TMPDIR": str(small_disk)}), "No space left on device")
+    expect_refusal(command_line(*verify, environment={"TMPDIR": str(small_disk)}), "No space left on device")
     for rest in (small_disk / "run").glob("*"):
         rest.unlink()  # whole files of a run that ended early
     (small_disk / "run").rmdir()
@@ -159,20 +141,17 @@ def test_a_full_disk_leaves_what_was_there(small_disk: Path, run_folder: Path, t
 def test_a_disk_that_cannot_be_written_is_named(small_disk: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     model = fire_model(tmp_path)
-    done = fireline("generate", model, "--device", "xc7z020", "--out", small_disk / "out")
+    done = command_line("generate", model, "--device", "xc7z020", "--out", small_disk / "out")
     expect_refusal(done, str(small_disk / "out"), "Read-only file system")
 
 
 def test_a_limit_on_files_is_named(tmp_path: Path) -> None:
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
-
     model = fire_model(tmp_path)
     compiler = tmp_path / "compiler"  # which is not limited
     compiler.write_text('#!/bin/sh\nulimit -S -f unlimited\nexec g++ "$@"\n')
     compiler.chmod(0o755)
     command = ["generate", model, "--device", "xc7z020", "--out", tmp_path / "out"]
-    done = fireline(*command, env={"CXX": str(compiler)}, preexec_fn=limited)
+    done = command_line(*command, environment={"CXX": str(compiler)}, file_bytes=3000)
     expect_refusal(done, "File too large")
     assert {path.name for path in tmp_path.iterdir()} == {model.name, "compiler"}
 
@@ -204,14 +183,14 @@ def compiler(folder: Path, script: str) -> dict[str, str]:
 def test_a_compiler_that_fails(tmp_path: Path, script: str, words: tuple[str, ...]) -> None:
     np.save(tmp_path / "x.npy", np.zeros((1, 3, 11, 11), np.uint8))
     command = ["verify", fire_model(tmp_path), "--inputs", tmp_path / "x.npy", "--engine", "csim"]
-    expect_refusal(fireline(*command, env=compiler(tmp_path / "bin", script)), *words)
+    expect_refusal(command_line(*command, environment=compiler(tmp_path / "bin", script)), *words)
 
 
 def test_a_half_written_object_is_no_object(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert fireline("generate", fire_model(tmp_path), "--device", "xc7z020", "--out", out).returncode == 0
+    assert command_line("generate", fire_model(tmp_path), "--device", "xc7z020", "--out", out).returncode == 0
     # Writes the first bytes of its output, then ends as a compiler does that somebody kills.
     half = 'while [ "$1" != -o ]; do shift; done; echo half > "$2"; kill -9 $$'
-    expect_refusal(fireline("csim", out, env=compiler(tmp_path / "bin", half)), "Killed")
-    done = fireline("csim", out)
+    expect_refusal(command_line("csim", out, environment=compiler(tmp_path / "bin", half)), "Killed")
+    done = command_line("csim", out)
     assert done.returncode == 0 and " 0 mismatches" in done.stdout, done.stderr

@@ -1,11 +1,4 @@
-"""A command watched at every step that it takes on the file system: what a kill at that moment would leave behind.
-
-python -m tests.fireline.watched FOLDER OUTPUT KILL COMMAND...
-
-A killed process undoes nothing and writes nothing more, so what lies at OUTPUT when a step begins is what remains if
-the process ends there. Prints a JSON list with one digest for each step below FOLDER; with KILL at 0 or more the
-process really ends there, at that step.
-"""
+"""A command watched at every step that it takes on the file system: what a kill at that moment would leave behind."""
 
 from __future__ import annotations
 
@@ -52,10 +45,14 @@ def watch(folder: Path, output: Path, kill: int) -> list[str]:
     return seen
 
 
-if __name__ == "__main__":
-    folder, output, kill, *command = sys.argv[1:]
-    digests = watch(Path(folder), Path(output), int(kill))
+def run_watched(folder: Path, output: Path, kill: int, command: list[str]) -> None:
+    """Run a command and print a JSON list with one digest of `output` for each step below `folder`.
+
+    A killed process undoes nothing and writes nothing more, so what lies at `output` when a step begins is what remains
+    if the process ends there. With `kill` at 0 or more the process really ends, at that step.
+    """
+    digests = watch(folder, output, kill)
     try:
         main(["-q", *command])
     finally:
-        print(json.dumps([*digests, digest(Path(output))]))
+        print(json.dumps([*digests, digest(output)]))
