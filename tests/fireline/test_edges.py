@@ -1,6 +1,7 @@
 """The rough edges that first users met."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,12 @@ def test_quiet_training_is_quiet(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_an_example_explains_itself() -> None:
+def test_an_example_explains_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     example = Path(__file__).parents[2] / "examples" / "sweep_bits.py"
-    done = subprocess.run([sys.executable, str(example), "--help"], capture_output=True, text=True)
-    assert done.returncode == 0 and "Bits against accuracy" in done.stdout
+    monkeypatch.setattr(sys, "argv", [str(example), "--help"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(example), run_name="__main__")
+    assert not stop.value.code
+    assert "Bits against accuracy" in capsys.readouterr().out
