@@ -5,10 +5,11 @@ python -m bench.plan_table > docs/plans.md
 
 from __future__ import annotations
 
+from fireline.codegen.plan.choice import made_of
+from fireline.codegen.plan.cycles import initiation_interval
 from fireline.codegen.plan.devices import Device, devices
 from fireline.codegen.plan.foldings import Storage
-from fireline.codegen.plan.options import Freedom, Option, limits, may_hold, node_options, weight_memories
-from fireline.codegen.plan.program import shortest_interval
+from fireline.codegen.plan.options import Freedom, Option, may_hold, node_options, weight_memories
 from fireline.codegen.plan.refusal import narrowed
 from fireline.graph import Graph
 from fireline.model.presets import PRESETS
@@ -37,8 +38,8 @@ class Rates:
         key = bits, weight_memories(part, freedom), "ecp5" if part.ebr else "xilinx"
         if key not in self.known:
             self.known[key] = node_options(cut, part, freedom)
-        interval = shortest_interval(self.known[key], limits(part))
-        return part.clock_mhz * 1e6 / interval if interval else 0.0
+        plan, _ = made_of(self.known[key], cut, part, part.clock_mhz, None, freedom.target)
+        return part.clock_mhz * 1e6 / initiation_interval(plan) if plan else 0.0
 
     def cell(self, part: Device) -> str:
         """Frames a second, or why there is no plan."""

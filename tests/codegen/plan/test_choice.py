@@ -8,7 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from fireline.codegen.plan import choice
 from fireline.codegen.plan.choice import plan_for
+from fireline.codegen.plan.cost.memory import Resources
 from fireline.codegen.plan.cost.node import total
 from fireline.codegen.plan.cycles import cycles, initiation_interval, lanes
 from fireline.codegen.plan.devices import device
@@ -55,6 +57,20 @@ def test_a_target_is_met_cheaply(name: str) -> None:
     assert slow.clock_mhz * 1e6 / initiation_interval(slow) >= 1000
     assert sum(map(lanes, graph.nodes, slow.foldings)) < sum(map(lanes, graph.nodes, fast.foldings))
     assert total(slow).lut < total(fast).lut
+
+
+def test_what_is_between_nodes_gets_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = device("xc7z020")
+    alone = plan_for(fire_network(), part.name)
+    between = Resources(lut=budget(part).lut - total(alone).lut * 3 // 4, bram18=30)
+    monkeypatch.setattr(choice, "total", lambda plan: Resources.sum([total(plan), between]))
+    assert (np.array(choice.total(alone).counts()) > budget(part).counts()).any()
+    both = plan_for(fire_network(), part.name)
+    assert (np.array(choice.total(both).counts()) <= budget(part).counts()).all()
+    assert initiation_interval(both) >= initiation_interval(alone)
+    monkeypatch.setattr(choice, "total", lambda plan: Resources.sum([total(plan), budget(part)]))
+    with pytest.raises(DoesNotFitError, match=r"does not fit xc7z020"):
+        plan_for(fire_network(), part.name)
 
 
 def test_an_image_cannot_be_faster_than_its_pixels() -> None:
