@@ -1,6 +1,6 @@
 """Fireline's command line in a process of its own, that has its own environment and limits and can be killed.
 
-A process that is forked has torch and Brevitas imported, which takes seconds longer than most commands.
+It is forked from one that has torch and Brevitas imported, which takes seconds longer than most commands.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from fireline.cli import main
 
-IMPORTED = ["fireline.cli", "fireline.quant.run", "fireline.codegen.hls.project", "fireline.sim.engines"]
+IMPORTED = ["fireline.cli", "fireline.model.run", "fireline.quant.run", "fireline.sim.engines"]
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(IMPORTED)
@@ -25,42 +27,54 @@ def command_line(
     *arguments: object, environment: Mapping[str, str] | None = None, file_bytes: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `fireline ARGUMENTS`, where all files stay below `file_bytes` if that is said."""
-    return forked(_main, ([str(one) for one in arguments], file_bytes), environment)
+    return forked(run_command, (arguments, file_bytes), environment)
+
+
+def run_command(arguments: tuple[object, ...], file_bytes: int | None = None) -> None:
+    """Run `fireline ARGUMENTS` in this process."""
+    if file_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, resource.RLIM_INFINITY))
+    main([str(one) for one in arguments])
 
 
 def forked(
-    function: Callable[..., object],
-    arguments: tuple[object, ...],
-    environment: Mapping[str, str] | None = None,
+    function: Callable[..., None], arguments: tuple[object, ...], environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Call a function of a module in a new process, and what it and all below it print."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = _FORKS.Process(target=_child, args=(out, err, dict(environment or {}), function, arguments))
-        process.start()
+        process = start(function, arguments, out, err, environment)
         process.join()
         assert process.exitcode is not None
-        command = [function.__name__, *map(str, arguments)]
-        return subprocess.CompletedProcess(command, process.exitcode, out.read_text(), err.read_text())
+        return subprocess.CompletedProcess([], process.exitcode, out.read_text(), err.read_text())
 
 
-def _main(arguments: list[str], file_bytes: int | None) -> None:
-    if file_bytes:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, resource.RLIM_INFINITY))
-    main(arguments)
+def start(
+    function: Callable[..., None],
+    arguments: tuple[object, ...],
+    out: Path,
+    err: Path,
+    environment: Mapping[str, str] | None = None,
+) -> BaseProcess:
+    """Call it and do not wait; what it prints goes to two files, or to a terminal."""
+    process = _FORKS.Process(target=_child, args=(out, err, dict(environment or {}), function, arguments))
+    process.start()
+    return process
 
 
 def _child(
     out: Path,
     err: Path,
     environment: Mapping[str, str],
-    function: Callable[..., object],
+    function: Callable[..., None],
     arguments: tuple[object, ...],
 ) -> None:
     for path, number in ((out, 1), (err, 2)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT)
         os.dup2(file, number)
         os.close(file)
     os.environ.update(environment)
     tempfile.tempdir = None  # to be found again, in that environment
+    # Where the tests run in the background of a shell, interrupts are ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     function(*arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
-import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from fireline.progress import progress, shown, track
-from tests.fireline.test_faults import COMMAND, ENVIRONMENT, fire_model, fireline
+from tests.fireline.process import command_line, run_command, start
+from tests.qonnx_models import fire_model
 
 
 def test_nobody_has_to_look() -> None:
@@ -41,14 +42,16 @@ def test_bars_are_on_a_terminal_alone(tmp_path: Path) -> None:
     model, images = fire_model(tmp_path), tmp_path / "x.npy"
     np.save(images, np.zeros((2, 3, 11, 11), np.uint8))
     command = ["verify", model, "--inputs", images, "--engine", "csim"]
-    assert "compile" not in fireline(*command).stderr
+    assert "compile" not in command_line(*command).stderr
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, *map(str, command)], stderr=theirs, stdout=theirs, env=ENVIRONMENT
-    ) as done:
-        os.close(theirs)
-        text = "".join(iter(lambda: read(ours), ""))
-    assert done.returncode == 0, text
+    terminal = Path(os.ttyname(theirs))
+    process = start(run_command, (command,), terminal, terminal)
+    while not (text := read(ours)):
+        time.sleep(0.01)
+    os.close(theirs)
+    text += "".join(iter(lambda: read(ours), ""))
+    process.join()
+    assert process.exitcode == 0, text
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
     assert "verify " in plain and re.search(r"compile [^\w]*[1-9]\d*/\d+", plain), plain
 

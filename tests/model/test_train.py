@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ from fireline.model.run_info import CHECKPOINT, FLOAT, METRICS, read_run
 from fireline.model.run_networks import load_float
 from fireline.model.task import Task
 from fireline.model.train import Files, fit
+from tests.fireline.process import command_line, run_command, start
 
 FIRELINE = str(Path(sys.executable).parent / "fireline")
 
@@ -173,39 +175,38 @@ def test_pruned_weights_stay_zero_until_the_dense_phase(tmp_path: Path) -> None:
     assert zeros(sparse, Phase(1)) < 0.01
 
 
+def until_an_epoch_is_over(folder: Path, process: BaseProcess) -> None:
+    while not (folder / METRICS).exists() and process.is_alive():
+        time.sleep(0.01)
+
+
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:
-    command = [FIRELINE, "train", "digits", "--epochs", "6", "--out"]
-    one = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, env=one, capture_output=True)
+    command = ["train", "digits", "--epochs", "6", "--out"]
+    assert command_line(*command, tmp_path / "whole").returncode == 0
     folder = tmp_path / "killed"
-    with subprocess.Popen([*command, str(folder)], env=one, stderr=subprocess.DEVNULL) as process:
-        while not (folder / METRICS).exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    process = start(run_command, ((*command, folder),), Path(os.devnull), Path(os.devnull))
+    until_an_epoch_is_over(folder, process)
+    process.kill()
+    process.join()
     assert (folder / CHECKPOINT).exists()
     assert not (folder / FLOAT).exists()
-    subprocess.run([*command, str(folder)], check=True, env=one, capture_output=True)
+    assert command_line(*command, folder).returncode == 0
     assert equal(load_float(folder), load_float(tmp_path / "whole"))
     assert history(folder / METRICS) == history(tmp_path / "whole" / METRICS)
 
 
-def heed() -> None:
-    """Hear interrupts, also where the tests run in the background of a shell, which ignores them."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.mark.slow
 def test_an_interrupt_is_told(tmp_path: Path) -> None:
-    command = [FIRELINE, "train", "digits", "--epochs", "500", "--out", str(tmp_path)]
-    one = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=one, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
-        while not (tmp_path / METRICS).exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate()
-    assert process.returncode == 130
-    assert stderr.endswith("interrupted\n") and "Traceback" not in stderr
-    assert (tmp_path / CHECKPOINT).exists()
+    command = ("train", "digits", "--epochs", "500", "--out", tmp_path / "run")
+    err = tmp_path / "err"
+    process = start(run_command, (command,), Path(os.devnull), err)
+    until_an_epoch_is_over(tmp_path / "run", process)
+    assert process.pid
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    text = err.read_text()
+    assert text.endswith("interrupted\n") and "Traceback" not in text
+    assert (tmp_path / "run" / CHECKPOINT).exists()
 
 
 @pytest.mark.slow
