@@ -30,6 +30,7 @@ from fireline.model.progress import Keeper, ProgressBar, read_checkpoint
 from fireline.model.prune import Masks, apply_masks, magnitude_masks
 from fireline.model.recipe import Phase, Training
 from fireline.model.task import Task
+from fireline.model.threads import threads
 
 _SMALL_STEP = 1 << 28  # multiply-accumulates
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
@@ -76,7 +77,9 @@ def fit(
     resumed = read_checkpoint(files.checkpoint, identity(network, data, training, title))
     keeper = Keeper(files.metrics, files.checkpoint, resumed)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with _quiet(), _threads(counts(network.config).macs * training.batch):
+    # Sharing out a step of few multiply-accumulates takes longer than they do.
+    is_small = counts(network.config).macs * training.batch < _SMALL_STEP
+    with _quiet(), threads(1 if is_small else torch.get_num_threads()):
         for place, phase in enumerate(training.phases):
             if place < resumed.phase:
                 continue
@@ -152,17 +155,6 @@ def _trainer(
         num_sanity_val_steps=0,
         callbacks=callbacks,
     )
-
-
-@contextmanager
-def _threads(macs: int) -> Iterator[None]:
-    """One thread for steps of few multiply-accumulates: sharing them out takes longer than they do."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1 if macs < _SMALL_STEP else threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @contextmanager

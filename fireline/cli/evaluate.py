@@ -138,8 +138,8 @@ def evaluate(
         sample: the QONNX executor runs on no more than so many of the images, spread evenly; on all if None.
     """
     import numpy as np
-    import torch
 
+    from fireline.model.threads import threads
     from fireline.sim.csim import processors
     from fireline.sim.engines import simulator
     from fireline.sim.verify import Skipped, verify
@@ -149,9 +149,12 @@ def evaluate(
     floating = float_tracer(model) if is_run(model) and (source.data is not None or observe) else None
     jobs = jobs or processors()
     share = max(1, jobs // len({"simulator", *chosen}))  # of each engine, for they run at the same time
-    torch.set_num_threads(share)
     logits: list[npt.NDArray[np.float32]] = []
-    with tempfile.TemporaryDirectory() as scratch, progress("verify", len(source)) as advance:
+    with (
+        threads(share),
+        tempfile.TemporaryDirectory() as scratch,
+        progress("verify", len(source)) as advance,
+    ):
         witnesses, skipped = [], []
         with step("make engines ready"):
             for name in chosen:

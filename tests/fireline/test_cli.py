@@ -151,6 +151,16 @@ def test_verify_prints_one_json_object(capsys: pytest.CaptureFixture[str], tmp_p
     assert all(engine["mismatches"] == 0 < engine["values"] for engine in content["engines"].values())
 
 
+def test_torch_has_its_processors_back_after_verify(tmp_path: Path) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 11, 11), np.uint8))
+    command = ["verify", str(fire_model(tmp_path)), "--inputs", str(tmp_path / "x.npy"), "--engine", "qonnx"]
+    main([*command, "--jobs", str(2 * (before + 1))])
+    assert torch.get_num_threads() == before
+
+
 def test_models_and_devices_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     _, stdout, _ = run(capsys, "models", "--json")
     rows = {row["name"]: row for row in json.loads(stdout)}
