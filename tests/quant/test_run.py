@@ -66,9 +66,9 @@ def test_what_is_pruned_stays_pruned_in_training(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_digits_after_fine_tuning_are_within_a_point(tmp_path: Path) -> None:
-    trained = train_run(quick(30), tmp_path)
+    trained = train_run(quick(15), tmp_path)
     assert trained.float_accuracy is not None
-    quantize("digits", tmp_path, data="digits", bits="w6a6", tuning=one_phase(10, 1e-3))
+    quantize("digits", tmp_path, data="digits", bits="w6a6", tuning=one_phase(5, 1e-3))
     test = load("digits", "test")
     reached = accuracy(logits(load_twin(tmp_path), test), test.labels)
     assert reached.top1 >= trained.float_accuracy.top1 - 0.01
