@@ -58,6 +58,20 @@ def file_order(graph: Graph, sides: Sequence[int]) -> tuple[int, int, int]:
     return (1, 2, 0) if last else (0, 1, 2)
 
 
+def file_tensors(graph: Graph, output: str) -> dict[str, str]:
+    """The file's tensors by the node that has their integers; `output`, which it ends with, where that has no other."""
+    named = {node.name: node.source for node in graph.nodes if node.source}
+    return {graph.output.name: output, **named}
+
+
+def in_order(node: Node, real: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """A file's tensor (N, ...) in the order (N, C, H, W): that of an output without a source has its channels last."""
+    channels, height, width = node.output.shape
+    if node.source or real.size != len(real) * channels * height * width:
+        return real
+    return real.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+
+
 def decode(node: Node, real: npt.NDArray[np.floating]) -> Integers:
     """The integers `(N, C, H, W)` that real values of any shape `(N, ...)` stand for, `OFF_GRID` where none does.
 

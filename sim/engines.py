@@ -15,7 +15,17 @@ import onnx
 from fireline.codegen.lower.normal import normal
 from fireline.errors import EngineError, FirelineError
 from fireline.graph import Graph
-from fireline.sim.engine import OFF_GRID, Engine, Images, Integers, Judged, decode, file_order
+from fireline.sim.engine import (
+    OFF_GRID,
+    Engine,
+    Images,
+    Integers,
+    Judged,
+    decode,
+    file_order,
+    file_tensors,
+    in_order,
+)
 from fireline.sim.integer import Simulator
 
 __all__ = [
@@ -71,20 +81,21 @@ def qonnx_executor(graph: Graph, model: Path) -> Engine:
         name, kind = wrapper.graph.input[0].name, wrapper.graph.input[0].type.tensor_type.elem_type
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
         order = file_order(graph, wrapper.get_tensor_shape(name)[1:])
+        tensors = file_tensors(graph, wrapper.graph.output[0].name)
 
     def run(images: Images) -> Mapping[str, Integers]:
-        rows: dict[str, list[npt.NDArray[np.float32]]] = {
-            node.name: [] for node in graph.nodes if node.source
-        }
+        rows: dict[str, list[npt.NDArray[np.float32]]] = {node: [] for node in tensors}
         for image in images:
             with running("qonnx", model):
                 given = {name: _as_type(image.transpose(order)[None], dtype)}
                 context = execute_onnx(wrapper, given, return_full_exec_context=True)
-                for node in graph.nodes:
-                    if node.source:
-                        rows[node.name].append(context[node.source])
+                for node, tensor in tensors.items():
+                    rows[node].append(context[tensor])
+        # Stacked, not concatenated: a file may end with a tensor that has no axis of images.
         return {
-            node.name: decode(node, np.concatenate(rows[node.name])) for node in graph.nodes if node.source
+            node.name: decode(node, in_order(node, np.stack(rows[node.name])))
+            for node in graph.nodes
+            if node.name in rows
         }
 
     return Engine("qonnx", run, judge=Judge(graph, proto))
@@ -104,16 +115,19 @@ def real_valued(
     """An engine around `trace`, which gives real values by the name of the tensor in `model` (Brevitas does)."""
     from fireline.sim.float32.ties import Judge
 
+    proto = normal(onnx.load(str(model)), np.float32)
+    tensors = file_tensors(graph, proto.graph.output[0].name)
+
     def run(images: Images) -> Mapping[str, Integers]:
         with running(name, model):
             reals = trace(images)
         return {
-            node.name: decode(node, reals[node.source])
+            node.name: decode(node, in_order(node, reals[tensors[node.name]]))
             for node in graph.nodes
-            if node.source and node.source in reals
+            if tensors.get(node.name) in reals
         }
 
-    return Engine(name, run, judge=Judge(graph, normal(onnx.load(str(model)), np.float32)))
+    return Engine(name, run, judge=Judge(graph, proto))
 
 
 def csim(

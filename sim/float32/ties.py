@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from fireline.fixed import is_power_of_two
 from fireline.graph import Graph, Node
 from fireline.nodes import column
-from fireline.sim.engine import OFF_GRID, Images, Integers, Judged, file_order
+from fireline.sim.engine import OFF_GRID, Images, Integers, Judged, file_order, file_tensors, in_order
 from fireline.sim.float32.bounded import Bounded, Reals, U
 from fireline.sim.float32.operations import TAKING, operation, taken
 from fireline.sim.float32.quantizers import NOWHERE, QUANTIZERS, quantizer
@@ -71,16 +71,17 @@ class Judge:
         """Fill in `judged` at one image for `nodes`, which differ there."""
         tensors = {node.source: node for node in self.graph.nodes if node.source and node.name in seen}
         exact, distances = self._evaluate(image, {name: seen[node.name] for name, node in tensors.items()})
+        names = file_tensors(self.graph, self.model.graph.output[0].name)
         for node in nodes:
-            if node.source not in exact:
+            name = names[node.name]
+            if name not in exact:
                 continue
-            shape = node.output.shape
-            bounds = exact[node.source]
+            bounds = exact[name]
             scale, offset = column(node.output.scale), column(node.output.offset)
             # Bounds are reals of the tensor's grid: half a thousandth of a step tells its points apart.
             low, high = (
-                np.ceil((bounds.low.reshape(shape) - offset) / scale - 5e-4),
-                np.floor((bounds.high.reshape(shape) - offset) / scale + 5e-4),
+                np.ceil((_placed(node, bounds.low) - offset) / scale - 5e-4),
+                np.floor((_placed(node, bounds.high) - offset) / scale + 5e-4),
             )
             ours, theirs = (
                 values - node.output.zero_point
@@ -89,9 +90,9 @@ class Judge:
             differs = seen[node.name] != judged[node.name].expected[at]
             within = (low <= np.minimum(ours, theirs)) & (np.maximum(ours, theirs) <= high)
             judged[node.name].tie[at] = differs & within & (seen[node.name] != OFF_GRID)
-            distance = distances.get(node.source, NOWHERE)
+            distance = distances.get(name, NOWHERE)
             if distance is not NOWHERE:
-                judged[node.name].distance[at] = distance.reshape(shape)
+                judged[node.name].distance[at] = _placed(node, distance)
 
     @cached_property
     def _constants(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -145,6 +146,11 @@ class Judge:
             if quantized and name in seen:
                 values[name] = _engines(nodes[name], seen[name], result)
         return made, distances
+
+
+def _placed(node: Node, values: Reals) -> Reals:
+    """One image's values of the tensor that a node has the integers of, as (C, H, W)."""
+    return np.asarray(in_order(node, values[None]).reshape(node.output.shape), dtype=np.float64)
 
 
 def _engines(node: Node, seen: Integers, exact: Bounded | None) -> Bounded:

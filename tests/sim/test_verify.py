@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError, MismatchError
 from fireline.graph import Graph
-from fireline.sim.engines import OFF_GRID, Engine, decode, real_valued, simulator
+from fireline.sim.engines import OFF_GRID, Engine, decode, qonnx_executor, real_valued, simulator
 from fireline.sim.integer import batches
 from fireline.sim.verify import load_images, verify
 from tests.graphs import fire_network, random_pixels
-from tests.qonnx_models import fire_model
+from tests.qonnx_models import QonnxBuilder, fire_model
+
+Layer = Callable[[QonnxBuilder, str], str]
 
 
 def off_by_one(graph: Graph, node: str, at: tuple[int, int, int]) -> Engine:
@@ -99,6 +102,41 @@ def test_an_engine_of_real_values_is_compared_where_it_has_the_tensor(tmp_path: 
     result = verify(graph, simulator(graph), [real_valued(graph, "float engine", path, run)], [images])
     result.require_exact()
     assert result.engines[1].tensors == 1
+
+
+LAST = [0, 2, 3, 1]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda b, x: b.quant(b.node("Transpose", [x], perm=LAST), 0.5),
+        lambda b, x: b.node("Transpose", [b.quant(x, 0.5)], perm=LAST),
+        lambda b, x: b.node("Flatten", [b.node("Transpose", [x], perm=LAST)]),
+        lambda b, x: b.node("Reshape", [x, b.constant([-1], dtype=np.int64)]),
+        lambda b, x: b.node("Squeeze", [b.node("GlobalAveragePool", [x])]),
+    ],
+    ids=["last", "turned at last", "flattened with channels last", "no images' axis", "channels alone"],
+)
+def test_a_file_may_end_with_another_order_or_other_axes(tmp_path: Path, end: Layer) -> None:
+    b = QonnxBuilder((3, 5, 6))
+    path = b.save(end(b, b.conv(b.quant("input", 1.0), 3, 4)), tmp_path)
+    graph = lower(path)
+    images = random_pixels(graph, 3)
+    result = verify(graph, simulator(graph), [qonnx_executor(graph, path)], [images])
+    result.require_exact()
+    assert result.engines[1].outputs.shape == (3, *graph.output.output.shape)
+
+
+def test_ties_of_an_output_with_channels_last_are_told(tmp_path: Path) -> None:
+    """Every odd sum is halfway between two steps; float32 rounds the products and the sums."""
+    b = QonnxBuilder((3, 5, 6))
+    scale = np.float32(0.1)
+    x = b.node("Transpose", [b.conv(b.quant("input", 1.0), 3, 4, scale=scale)], perm=LAST)
+    path = b.save(b.quant(x, 2 * scale), tmp_path)
+    graph = lower(path)
+    result = verify(graph, simulator(graph), [qonnx_executor(graph, path)], [random_pixels(graph, 3)])
+    assert result.mismatches == 0 < result.ties
 
 
 def test_bad_images_are_refused(tmp_path: Path) -> None:
