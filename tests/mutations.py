@@ -56,6 +56,10 @@ def taking(old: str, new: str) -> Mutation:
     return Mutation("codegen/lower/slices.py", old, new, ("tests/codegen/lower/test_slices.py",))
 
 
+def viewing(old: str, new: str) -> Mutation:
+    return Mutation("codegen/lower/views.py", old, new, ("tests/codegen/lower/test_views.py",))
+
+
 def timing(path: str, old: str, new: str) -> Mutation:
     return Mutation(
         path, old, new, ("tests/sim/dataflow/test_simulator.py", "tests/codegen/plan/test_cost.py")
@@ -159,6 +163,9 @@ MUTATIONS = (
     taking("weight[:, :, rows[0], columns[0]]", "weight[:, :, 0, columns[0]]"),
     taking("bias = own(node.weight), own(node.bias)", "bias = own(node.weight), node.bias[: len(channels)]"),
     taking("start += shape[0]", "start += 0"),
+    viewing("channels_of(state, value, found[0]", "channels_of(state, value, found[0][::-1]"),
+    viewing("reshape(1, *sides, -1).transpose(0, 3, 1, 2)", "reshape(1, -1, *sides)"),
+    viewing("source=None", "source=tensor"),
     foreign(
         "quantizers",
         "isinstance(value, Codes) and state.read_once(node.inputs[0])",

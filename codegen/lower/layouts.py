@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
@@ -16,9 +17,12 @@ from fireline.codegen.lower.values import (
     Layout,
     Padded,
     Pieces,
+    Places,
     QuantizedConstant,
     Raw,
+    View,
 )
+from fireline.codegen.lower.views import rearrange
 from fireline.errors import FirelineError
 from fireline.graph import Shape
 
@@ -67,30 +71,41 @@ def _whole(state: State, tensor: str) -> Activation | Pieces:
 
 
 def flatten(state: State, node: OnnxNode) -> None:
-    """ONNX `Flatten` to (N, C * H * W)."""
+    """ONNX `Flatten`, mostly to (N, C * H * W)."""
+    axis = node.integer("axis")
+    if axis != 1 or isinstance(state.value(node.inputs[0]), View):
+        _rearrange(state, node, lambda places: places.reshape(prod(places.shape[:axis]), -1))
+        return
     x = _whole(state, node.inputs[0])
-    axes = 1 + len(sides_of(state, node.inputs[0]))
-    if node.integer("axis") % axes != 1:
-        raise FirelineError(f"flatten from axis {node.integer('axis')} is not supported", hint="axis 1")
     _relaid(state, node, _FLAT.get(x.layout, x.layout))
 
 
+def _rearrange(state: State, node: OnnxNode, change: Callable[[Places], Places]) -> None:
+    """The axes changed as numpy changes them, where they are more than another layout."""
+    try:
+        rearrange(state, node, change)
+    except ValueError as error:
+        raise FirelineError(f"it cannot be done: {error}", hint="export the network again") from None
+
+
 def squeeze(state: State, node: OnnxNode) -> None:
-    """ONNX `Squeeze` of one pixel to (N, C), or of the batch, which is 1."""
-    x = _whole(state, node.inputs[0])
-    if prod(x.shape[1:]) != 1:
-        raise FirelineError(f"a squeeze of {x.shape} is not supported", hint="flatten")
+    """ONNX `Squeeze`, mostly of one pixel to (N, C), or of the batch, which is 1."""
+    viewed = isinstance(state.value(node.inputs[0]), View)
+    if viewed or prod((x := _whole(state, node.inputs[0])).shape[1:]) != 1:
+        axes = _axes(state, node) or None
+        _rearrange(state, node, lambda places: places.squeeze(axes))
+        return
     _relaid(state, node, _FLAT.get(x.layout, x.layout))
 
 
 def unsqueeze(state: State, node: OnnxNode) -> None:
-    """ONNX `Unsqueeze` of (N, C) to (N, C, 1, 1), or of what was the batch."""
-    x = _whole(state, node.inputs[0])
+    """ONNX `Unsqueeze`, mostly of (N, C) to (N, C, 1, 1), or of what was the batch."""
     axes = sorted(_axes(state, node))
-    if prod(x.shape[1:]) != 1 or not x.layout.startswith("flat") or axes not in ([0], [2, 3], [-2, -1]):
-        raise FirelineError(
-            f"an unsqueeze of {x.layout} {x.shape} along {axes} is not supported", hint="reshape"
-        )
+    pixel = not isinstance(state.value(node.inputs[0]), View) and axes in ([0], [2, 3], [-2, -1])
+    x = _whole(state, node.inputs[0]) if pixel else None
+    if x is None or prod(x.shape[1:]) != 1 or not x.layout.startswith("flat"):
+        _rearrange(state, node, lambda places: np.expand_dims(places, tuple(axes)))
+        return
     _relaid(state, node, x.layout if axes == [0] else "chw")
 
 
@@ -107,6 +122,9 @@ def reshape(state: State, node: OnnxNode) -> None:
     value = state.value(node.inputs[0])
     if node.integer("allowzero", 0) and 0 in given:
         raise FirelineError(f"reshape to {list(given)}, which holds no number", hint="export it again")
+    if isinstance(value, View):
+        _reshaped(state, node, given, value.places.shape)
+        return
     layout = value.layout if isinstance(value, Raw) else _whole(state, node.inputs[0]).layout
     here, whole = sides_of(state, node.inputs[0]), _map(state, node)
     values, by_channels = prod(here), layout in ("chw", "c(hw)", "flat chw")
@@ -122,11 +140,19 @@ def reshape(state: State, node: OnnxNode) -> None:
         _relaid(state, node, "c(hw)")
     elif len(here) == 1 and sides == whole == (values, 1, 1):
         _relaid(state, node, "chw")
-    else:
+    elif isinstance(value, Raw):
         raise FirelineError(
-            f"reshape of {list(here)} to {list(given)} is not supported",
-            hint="flatten to (N, C * H * W) or (N, C, H * W)",
+            f"reshape of the image {list(here)} to {list(given)} is not supported", hint="quantize it before"
         )
+    else:
+        _reshaped(state, node, given, (1, *here))
+
+
+def _reshaped(state: State, node: OnnxNode, given: tuple[int, ...], here: tuple[int, ...]) -> None:
+    """A reshape that splits or joins axes; the first may be the number of images that the file fixes."""
+    shape = _filled(given, here)
+    shape = (1, *shape[1:]) if prod(shape[1:]) == prod(here) else shape
+    _rearrange(state, node, lambda places: places.reshape(shape))
 
 
 def _filled(shape: tuple[int, ...], here: tuple[int, ...]) -> tuple[int, ...]:
@@ -153,6 +179,8 @@ def sides_of(state: State, tensor: str) -> tuple[int, ...]:
     value = state.value(tensor)
     while isinstance(value, Codes):
         value = state.value(value.source)
+    if isinstance(value, View):
+        return value.places.shape[1:]
     if isinstance(value, Raw):
         top, left, bottom, right = value.frame
         channels, height, width = state.input_shape
@@ -170,7 +198,7 @@ def sides_of(state: State, tensor: str) -> tuple[int, ...]:
 
 
 def transpose(state: State, node: OnnxNode) -> None:
-    """ONNX `Transpose` of a constant, or of an activation between channels first and channels last."""
+    """ONNX `Transpose` of a constant, or of an activation, mostly between channels first and channels last."""
     value = state.value(node.inputs[0])
     if isinstance(value, Constant | QuantizedConstant):
         axes = (value.array if isinstance(value, Constant) else value.integers).ndim
@@ -182,21 +210,18 @@ def transpose(state: State, node: OnnxNode) -> None:
         )
         state.values[node.outputs[0]] = turned
         return
-    parts: tuple[Activation | Raw, ...]
-    if isinstance(value, Raw):
-        parts = (value,)
-    elif isinstance(value, Padded):
-        parts = (value.value,)
-    else:
-        parts = value.parts if isinstance(value, Pieces) else (state.activation(node.inputs[0]),)
-    order = node.integers("perm", (3, 2, 1, 0))
+    axes = 1 + len(sides_of(state, node.inputs[0]))
+    order = node.integers("perm", range(axes)[::-1])
     before, after = _TRANSPOSITIONS.get(order, (None, None))
-    if after is None or {part.layout for part in parts} != {before}:
+    if after is not None and not isinstance(value, View | Codes) and value.layout == before:
+        _relaid(state, node, after)
+    elif isinstance(value, Raw):
         raise FirelineError(
-            f"transposition {list(order)} of {parts[0].layout} is not supported",
+            f"transposition {list(order)} of the image ({value.layout}) is not supported",
             hint="between channels first and channels last only",
         )
-    _relaid(state, node, after)
+    else:
+        _rearrange(state, node, lambda places: places.transpose(order))
 
 
 def shape(state: State, node: OnnxNode) -> None:

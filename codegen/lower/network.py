@@ -17,6 +17,7 @@ from fireline.codegen.lower.output import last_node
 from fireline.codegen.lower.quantizers import input_layout
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Constant, QuantizedConstant
+from fireline.codegen.lower.views import PASSING, settle
 from fireline.codegen.requantize.solve import Proof
 from fireline.errors import FirelineError
 from fireline.graph import Graph, Node
@@ -93,6 +94,8 @@ def _lower_node(state: State, node: OnnxNode) -> None:
     if len(node.inputs) < operation.inputs:
         raise FirelineError(f"{len(node.inputs)} inputs where {operation.inputs} belong")
     refuse_unread(node, state.onnx.opset)
+    for name in node.inputs if node.op not in PASSING else ():
+        settle(state, name)
     operation.lower(state, node)
 
 

@@ -9,6 +9,7 @@ from fireline.codegen.lower.convolutions import negated
 from fireline.codegen.lower.quantizers import codes_out
 from fireline.codegen.lower.state import State, same_order, shared
 from fireline.codegen.lower.values import Activation, Codes, Padded, Pieces
+from fireline.codegen.lower.views import settle
 from fireline.errors import FirelineError
 from fireline.graph import Concat, Input, MaxPool2d, Node
 
@@ -25,6 +26,7 @@ def last_node(state: State) -> int:
         FirelineError: more than that is pending, or the output is none.
     """
     tensor = state.onnx.output
+    settle(state, tensor, last=True)
     value = state.values.get(tensor)
     if value is None:
         raise FirelineError("no node makes the output", node=tensor)

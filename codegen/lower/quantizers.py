@@ -25,8 +25,10 @@ from fireline.codegen.lower.values import (
     Pieces,
     QuantizedConstant,
     Raw,
+    View,
     quantize_constant,
 )
+from fireline.codegen.lower.views import settle
 from fireline.codegen.requantize.rounding import Mode, Rounding, mode_named
 from fireline.codegen.requantize.staircase import Quantizer
 from fireline.errors import FirelineError
@@ -131,8 +133,18 @@ def _quantize(state: State, node: OnnxNode, spec: Spec) -> None:
             real, spec.scale, spec.zero_point, spec.type, (spec.low, spec.high), spec.mode
         )
     else:
-        whole = value if isinstance(value, Pieces | Padded) else state.activation(source)
-        requantize(state, source, node.outputs[0], _target(spec, whole.layout, whole.shape[0]))
+        if spec.scale.size > 1:  # which has the channels on one axis
+            settle(state, source)
+        requantize(state, source, node.outputs[0], _target(spec, *_channel_axis(state, source)))
+
+
+def _channel_axis(state: State, tensor: str) -> tuple[Layout, int]:
+    """The layout of what is quantized, and its channels."""
+    value = state.value(tensor)
+    if isinstance(value, View):
+        value = value.value
+    whole = value if isinstance(value, Activation | Pieces | Padded) else state.activation(tensor)
+    return whole.layout, whole.shape[0]
 
 
 def _target(spec: Spec, layout: Layout, channels: int) -> Target:
@@ -149,6 +161,14 @@ def requantize(state: State, source: str, output: str, target: Target) -> None:
     if isinstance(value, Padded) and value.fill == 0 and target.keeps_zero:
         # A frame of zeros is one of zero points, wherever it is put on.
         state.values[output] = replace(value, value=state.requantize(value.value, target, None))
+        return
+    if isinstance(value, View):  # of one scale: every value becomes the same wherever it lies
+        held, alone = value.value, state.read_once(output)
+        made = tuple(
+            replace(state.requantize(part, target, None), private=alone)
+            for part in (held.parts if isinstance(held, Pieces) else (held,))
+        )
+        state.values[output] = replace(value, value=Pieces(made) if len(made) > 1 else made[0])
         return
     if not isinstance(value, Pieces):
         state.values[output] = state.requantize(state.activation(source), target, output)
@@ -350,9 +370,8 @@ def _spec(state: State, codes: Codes) -> Spec:
 def codes_out(state: State, codes: Codes, tensor: str) -> Activation:
     """The integers of `tensor` as the numbers they are: a file may end with them."""
     _check_scale(codes.scale)
-    value = state.value(codes.source)
-    whole = value if isinstance(value, Pieces) else state.activation(codes.source)
-    target = _target(_spec(state, codes), whole.layout, whole.shape[0])
+    settle(state, codes.source)
+    target = _target(_spec(state, codes), *_channel_axis(state, codes.source))
     requantize(state, codes.source, tensor, replace(target, scale=(Fraction(1),), zero_point=0))
     return state.activation(tensor)
 

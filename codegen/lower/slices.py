@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +12,12 @@ import numpy.typing as npt
 from fireline.codegen.lower.folding import fold
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Layout, Pieces
+from fireline.codegen.lower.values import Activation, Layout, Pieces, Places
 from fireline.codegen.lower.windows import MAX_SIDE
 from fireline.codegen.requantize.curves import of_channels
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, Scale, frozen_array
 from fireline.graph import Concat, Conv2d, Pair, Shape, Tensor, Thresholds, reachable_range, window_count
-
-Places = npt.NDArray[np.int64]
 
 
 def take(state: State, node: OnnxNode) -> None:
@@ -34,11 +32,16 @@ def take(state: State, node: OnnxNode) -> None:
     value = held if isinstance(held, Pieces) else state.activation(tensor)
     others = [state.constant(name, "what is taken").array for name in node.inputs[1:] if name]
     places = np.arange(np.prod(value.shape)).reshape(1, *value.shape)
-    made = fold(node, [_laid(places, value.layout), *others], state.onnx.opset)
+    made = fold(node, [laid(places, value.layout), *others], state.onnx.opset)
     for name, taken in zip(node.outputs, made, strict=True):
         if name:
-            channels, rows, columns = _axes(_back(taken, value.layout, value.shape), value.shape)
-            chosen = _channels(state, tensor, value, channels, name)
+            found = axes_of(_back(taken, value.layout, value.shape), value.shape)
+            if found is None:
+                raise FirelineError(
+                    "it takes nothing, or not whole channels, rows and columns", hint="slice these alone"
+                )
+            channels, rows, columns = found
+            chosen = channels_of(state, value, channels, name, lambda: state.activation(tensor))
             parts = chosen.parts if isinstance(chosen, Pieces) else (chosen,)
             alone = state.read_once(name)
             cut = tuple(replace(p, private=p.private and alone) for p in parts)
@@ -46,7 +49,7 @@ def take(state: State, node: OnnxNode) -> None:
             state.values[name] = Pieces(cut) if len(cut) > 1 else cut[0]
 
 
-def _laid(places: Places, layout: Layout) -> Places:
+def laid(places: Places, layout: Layout) -> Places:
     """An array (1, C, H, W) as the file lays it out."""
     channels = places.shape[1]
     match layout:
@@ -72,28 +75,32 @@ def _back(taken: Places, layout: Layout, shape: Shape) -> Places:
     return taken if layout == "chw" and taken.ndim == 4 else taken[:0]
 
 
-def _axes(taken: Places, shape: Shape) -> tuple[Places, Places, Places]:
-    """The channels, rows and columns of `shape` that `taken` (1, C, H, W) has the places of."""
+def axes_of(taken: Places, shape: Shape) -> tuple[Places, Places, Places] | None:
+    """The channels, rows and columns of `shape` that `taken` (1, C, H, W) has the places of, if it has whole ones."""
     pixels, width = shape[1] * shape[2], shape[2]
     if taken.shape[0] == 1 and taken.size:
         grid = taken[0]
         channels, rows, columns = grid[:, 0, 0] // pixels, grid[0, :, 0] % pixels // width, grid[0, 0] % width
         if np.array_equal(grid, channels[:, None, None] * pixels + rows[:, None] * width + columns):
             return channels, rows, columns
-    raise FirelineError("it takes nothing, or not whole channels, rows and columns", hint="slice these alone")
+    return None
 
 
-def _channels(
-    state: State, tensor: str, value: Activation | Pieces, channels: Places, name: str
+def channels_of(
+    state: State,
+    value: Activation | Pieces,
+    channels: Places,
+    name: str,
+    joined: Callable[[], Activation],
 ) -> Activation | Pieces:
-    """`channels` of an activation, or of the parts that it consists of."""
+    """`channels` of an activation, or of the parts that it consists of, which `joined` makes one tensor of."""
     if np.array_equal(channels, np.arange(value.shape[0])):
         return value
     parts = value.parts if isinstance(value, Pieces) else _parts(state, value)
     starts = np.cumsum([0, *(part.shape[0] for part in parts)])
     owner = np.searchsorted(starts, channels, side="right") - 1
     if (np.diff(owner) < 0).any():  # parts are interleaved
-        parts, starts, owner = (state.activation(tensor),), starts[:1], 0 * owner
+        parts, starts, owner = (joined(),), starts[:1], 0 * owner
     own = {int(i): channels[owner == i] - starts[i] for i in np.unique(owner)}
     chosen = tuple(_of_part(state, parts[i], part, name) for i, part in own.items())
     return Pieces(chosen) if len(chosen) > 1 else chosen[0]

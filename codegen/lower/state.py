@@ -26,6 +26,7 @@ from fireline.codegen.lower.values import (
     QuantizedConstant,
     Raw,
     Value,
+    View,
 )
 from fireline.codegen.requantize.rounding import Rounding
 from fireline.codegen.requantize.solve import Proof, Solution, shared_clamp, solve, stairs_of
@@ -111,6 +112,8 @@ class State:
             value = self.values[tensor] = self.pad(value, tensor)
         if isinstance(value, Codes):
             raise FirelineError(f"input {tensor!r} is quantized and not dequantized")
+        if isinstance(value, View):
+            raise FirelineError(f"input {tensor!r} has axes {list(value.places.shape)}", hint="reshape it")
         if isinstance(value, Raw):
             raise FirelineError(
                 "the network's input is not quantized where it is read",

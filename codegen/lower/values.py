@@ -22,6 +22,8 @@ MAX_MULTIPLE = 1 << 8  # of a common scale, that integers are multiplied by
 # How the file lays an activation out. The integer graph knows (C, H, W) only; "c(hw)" has one axis for the map.
 Layout = Literal["chw", "hwc", "c(hw)", "flat chw", "flat hwc"]
 
+Places = npt.NDArray[np.int64]  # of values in a map (C, H, W), counted through
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -172,6 +174,14 @@ class Padded:
 
 
 @dataclass(frozen=True)
+class View:
+    """The values of a map with other axes: `places`, with those of the file, has where each lies in (C, H, W)."""
+
+    value: Activation | Pieces
+    places: Places
+
+
+@dataclass(frozen=True)
 class Codes:
     """The integers of a `QuantizeLinear` that no `DequantizeLinear` has read yet."""
 
@@ -190,7 +200,7 @@ class Raw:
     frame: Padding = (0, 0, 0, 0)
 
 
-Value = Constant | QuantizedConstant | Activation | Pieces | Padded | Codes | Raw
+Value = Constant | QuantizedConstant | Activation | Pieces | Padded | View | Codes | Raw
 
 
 def fraction(value: float, what: str, node: str) -> Fraction:

@@ -112,6 +112,16 @@ class FloatBuilder:
         sides = [(-(-r // stride) if ceil else r // stride) + 1 for r in room]
         self.shape = (channels, sides[0], sides[1])
 
+    def shuffle_block(self) -> None:
+        """Channels taken in turn from each of some groups, as ShuffleNet's."""
+        channels, *sides = self.shape
+        groups = self.one(*(n for n in (2, 3, 4) if channels % n == 0), 1)
+        one = self.flag()  # axis for the map
+        split = [1, groups, channels // groups, *([int(np.prod(sides))] if one else sides)]
+        x = self.node("Reshape", self.x, self.constant(split, np.int64))
+        x = self.node("Transpose", x, perm=[0, 2, 1, 3] if one else [0, 2, 1, 3, 4])
+        self.x = self.node("Reshape", x, self.constant([self.one(0, 1), -1, *sides], np.int64))
+
     def tail(self) -> None:
         kind = self.one("none", "average", "average", "flat average", "gemm", "classifier")
         channels, height, width = self.shape
@@ -135,7 +145,7 @@ def float_network(seed: int, folder: Path) -> tuple[Path, np.ndarray]:
     images = random.normal(0, 1, (4, *shape)).astype(np.float32)
     b.conv_block()
     for _ in range(int(random.integers(0, 4))):
-        b.one(b.conv_block, b.fire_block, b.fire_block, b.bypass_block, b.pool_block)()
+        b.one(b.conv_block, b.fire_block, b.fire_block, b.bypass_block, b.pool_block, b.shuffle_block)()
     b.tail()
     if not b.nodes:
         b.x = b.node("Relu", b.conv(b.x, shape[0], 2, 1, 1, 0))
