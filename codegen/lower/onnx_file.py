@@ -191,7 +191,7 @@ def _shape(value: onnx.ValueInfoProto, where: str) -> Shape:
         raise FirelineError(
             f"input {value.name} is {sides}, static (N, C, H, W) expected",
             node=where,
-            hint="export a fixed size",
+            hint="export a fixed size" if len(sides) == 4 else "let the network take images of four axes",
         )
     return (sides[1], sides[2], sides[3])
 

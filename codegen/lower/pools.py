@@ -103,7 +103,8 @@ def _average(state: State, node: OnnxNode, x: Activation, part: bool) -> Activat
     added = place != window(replace(node, attributes=without), x.shape, place.kernel, wide=True)
     if added or (any(place.padding) and not node.integer("count_include_pad", 0)):
         raise FirelineError(
-            "the windows of an average pool are of several sizes", hint="pool without padding, or count it"
+            "the windows of an average pool are of several sizes",
+            hint="pool without padding and ceil mode, or count the padding",
         )
     share = Fraction(1, sides[0] * sides[1])
 

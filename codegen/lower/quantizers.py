@@ -196,8 +196,10 @@ def _check_scale(scale: npt.NDArray[np.float32]) -> None:
 def _activation_scale(scale: npt.NDArray[Any], layout: Layout, channels: int) -> tuple[Fraction, ...]:
     axis = {"chw": -3, "c(hw)": -2}.get(layout, -1)
     if scale.size != 1 and (scale.ndim < -axis or scale.size != scale.shape[axis] or scale.size != channels):
+        sides = [1, channels, *[1] * (-axis - 1)] if layout != "hwc" else [1, 1, 1, channels]
         raise FirelineError(
-            f"an activation's scale has shape {scale.shape}", hint="one scale, or one for each channel"
+            f"an activation's scale has shape {scale.shape}, one number or {tuple(sides)} expected",
+            hint="one scale, or one for each channel where the tensor has them",
         )
     return tuple(Fraction(float(s)) for s in scale.ravel())
 
@@ -442,13 +444,12 @@ def _integral(kind: np.dtype[Any]) -> bool:
 
 def _linear(state: State, node: OnnxNode) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int, int]:
     """Scale and zero point of a linear quantizer, shaped to broadcast, and the ends of its type."""
-    floats = (0, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
-    for name in ("precision",) if node.op == "QuantizeLinear" else ("output_dtype",):
-        if node.integer(name, 0) not in floats:
-            raise FirelineError(
-                f"{name} is {_type(node.integer(name))}, which rounds on the way", hint="compute in float32"
-            )
     scale = state.constant(node.inputs[1], "the scale").array
+    name = "precision" if node.op == "QuantizeLinear" else "output_dtype"
+    kind = _type(node.integer(name, 0)) if node.integer(name, 0) else scale.dtype
+    if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
+        what = name if node.integer(name, 0) else "its scale"
+        raise FirelineError(f"{what} is {kind}, which rounds on the way", hint="convert the file to float32")
     if scale.dtype != np.float64:  # as the product of two scales is
         scale = scale.astype(np.float32)
     zero = (

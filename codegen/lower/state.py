@@ -129,7 +129,10 @@ class State:
         if isinstance(value, QuantizedConstant):
             return Constant(np.asarray(value.integers * value.scale).astype(np.float32))
         if not isinstance(value, Constant):
-            raise FirelineError(f"{what} is not a constant", hint="fold the file's constants, or fix it")
+            raise FirelineError(
+                f"{what} is not a constant: it depends on the image",
+                hint="only numbers of the file can be there: gates and dynamic scales have no integer form here",
+            )
         return value
 
     def quantized(self, tensor: str, what: str) -> QuantizedConstant:
@@ -138,7 +141,10 @@ class State:
         if isinstance(value, Constant):
             raise FirelineError(f"{what} {tensor!r} is not quantized", hint="put a Quant node on it")
         if not isinstance(value, QuantizedConstant):
-            raise FirelineError(f"{what} {tensor!r} is not a constant")
+            raise FirelineError(
+                f"{what} {tensor!r} is not a constant: it depends on the image",
+                hint="multiply activations by constant weights, in a MatMul from the right",
+            )
         return value
 
     def name(self, tensor: str, op: str) -> str:

@@ -350,6 +350,19 @@ def test_a_bound_may_be_written_as_a_comparison(tmp_path: Path, op: str, number:
         (lambda b, x: b.node("Cast", [x], to=TensorProto.FLOAT16), "cast to float16"),
         (lambda b, x: b.node("Max", [x, x]), "2 inputs, 0 of them constants"),
         (lambda b, x: b.node("Softmax", [x]), "end the network before it"),
+        (
+            lambda b, x: b.node("Mul", [x, b.node("Sigmoid", [x])]),
+            "the factor .* depends on the image.*gates",
+        ),
+        (lambda b, x: b.node("MatMul", [x, b.quant(x, 0.5)]), "the weight .* depends on the image.*right"),
+        (
+            lambda b, x: b.node("Transpose", [b.quant(x, np.ones((1, 1, 1, 4)))], perm=[0, 2, 3, 1]),
+            r"shape \(1, 1, 1, 4\), one number or \(1, 4, 1, 1\) expected",
+        ),
+        (
+            lambda b, x: b.quant(b.node("Transpose", [x], perm=[0, 2, 3, 1]), np.ones((1, 4, 1, 1))),
+            r"one number or \(1, 1, 1, 4\) expected",
+        ),
     ],
 )
 def test_what_has_no_exact_form_is_refused_with_a_way_out(

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
@@ -300,4 +301,18 @@ def test_a_quantizer_of_other_floats_is_refused(
     model.opset_import[0].version = 23
     onnx.save(model, str(tmp_path / "m.onnx"))
     with pytest.raises(FirelineError, match=says):
+        lower(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("kind", [np.float16, ml_dtypes.bfloat16])
+def test_a_file_whose_real_numbers_are_narrow_is_refused(tmp_path: Path, kind: type) -> None:
+    """Its executor rounds every sum to them: in this file up to a step away from the integers that the scales mean."""
+    b = QonnxBuilder((3, 6, 6))
+    model = b.model(linear(b, integer_conv(b, linear(b, "input", 1.0), 3, 4), 1.0))
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(kind), tensor.name))
+    model.graph.input[0].type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    with pytest.raises(FirelineError, match=f"its scale is {kind.__name__}, which rounds.*to float32"):
         lower(tmp_path / "m.onnx")
