@@ -140,7 +140,7 @@ MUTATIONS = (
     lowering("quantizers", "out_zero = zero >> dropped", "out_zero = zero"),
     lowering("values", "np.copysign(np.ceil(np.abs(x)), x)", "np.ceil(x)"),
     lowering("values", "np.floor(np.abs(x) + 0.5), x)", "np.floor(np.abs(x) + 0.25), x)"),
-    lowering("elementwise", "gamma / np.sqrt(spread)", "gamma / spread"),
+    lowering("elementwise", "g / _root(v + epsilon)", "g / (v + epsilon)"),
     lowering("elementwise", "tuple(1 / d for d in divisor)", "divisor"),
     reading("codegen/lower/output.py", "tuple(-o for o in offset)", "offset"),
     reading("codegen/lower/state.py", "o - f * own for", "o - own for"),

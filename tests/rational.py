@@ -426,7 +426,7 @@ def steps_of(scale: Exact, value: Exact) -> np.ndarray:
 
 
 def batch_normalization(x: list[Exact], epsilon: Fraction) -> Exact:
-    """The square root to 50 digits."""
+    """The square root to 60 digits."""
     value, *parameters = x
     gamma, beta, mean, variance = (part.fractions().reshape(1, -1, 1, 1) for part in parameters)
     factor = np.vectorize(lambda g, v: g / root(v + epsilon), otypes=[object])(gamma, variance)
@@ -435,8 +435,10 @@ def batch_normalization(x: list[Exact], epsilon: Fraction) -> Exact:
 
 def root(x: Fraction) -> Fraction:
     with localcontext() as context:
+        context.prec = 300  # a quotient of any two floats
+        quotient = Decimal(x.numerator) / Decimal(x.denominator)
         context.prec = 60
-        return Fraction(round((Decimal(x.numerator) / Decimal(x.denominator)).sqrt(), 50))
+        return Fraction(quotient.sqrt())
 
 
 def max_pool(x: Exact, a: dict[str, Any]) -> Exact:

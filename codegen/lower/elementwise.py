@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from math import inf
 from typing import Any
@@ -16,7 +17,7 @@ from fireline.codegen.lower.convolutions import negated
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
 from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces, QuantizedConstant, fraction
-from fireline.codegen.requantize.curves import Curve, Leaky, Smooth
+from fireline.codegen.requantize.curves import DIGITS, Curve, Leaky, Smooth
 from fireline.errors import FirelineError
 
 ONE, ZERO = Fraction(1), Fraction(0)
@@ -241,21 +242,27 @@ def batch_normalization(state: State, node: OnnxNode) -> None:
             "its second axis is not the channels: the tensor is channels last", hint="transpose it back first"
         )
     parameters = [
-        np.asarray(_reals(state, name, "a batch norm parameter"), dtype=np.float64).ravel()
+        [_exact(value, name) for value in _reals(state, name, "a batch norm parameter").ravel()]
         for name in node.inputs[1:5]
     ]
-    if any(part.size != x.shape[0] for part in parameters):
-        raise FirelineError(f"{[part.size for part in parameters]} parameters for {x.shape[0]} channels")
+    if any(len(part) != x.shape[0] for part in parameters):
+        raise FirelineError(f"{[len(part) for part in parameters]} parameters for {x.shape[0]} channels")
     gamma, beta, mean, variance = parameters
-    spread = variance + node.number("epsilon")
-    if not (spread > 0).all():
-        raise FirelineError(f"a variance of {variance.min()} cannot be")
-    factors = tuple(fraction(f, "a batch norm factor", node.label) for f in gamma / np.sqrt(spread))
-    offsets = tuple(
-        fraction(b, "beta", node.label) - fraction(m, "mean", node.label) * f
-        for b, m, f in zip(beta, mean, factors, strict=True)
-    )
+    epsilon = fraction(node.number("epsilon"), "epsilon", node.label)
+    if min(variance) + epsilon <= 0:
+        raise FirelineError(f"a variance of {float(min(variance))} cannot be")
+    factors = tuple(g / _root(v + epsilon) for g, v in zip(gamma, variance, strict=True))
+    offsets = tuple(b - m * f for b, m, f in zip(beta, mean, factors, strict=True))
     _map(state, node, x, factors, offsets)
+
+
+def _root(x: Fraction) -> Fraction:
+    """The square root, rounded to as many digits as what is transcendental."""
+    with localcontext() as context:
+        context.prec = 4 * DIGITS
+        quotient = Decimal(x.numerator) / Decimal(x.denominator)
+        context.prec = DIGITS
+        return Fraction(quotient.sqrt())
 
 
 def _reals(state: State, name: str, what: str) -> npt.NDArray[Any]:

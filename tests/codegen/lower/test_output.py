@@ -50,6 +50,12 @@ def norm(b: QonnxBuilder, x: str) -> str:
     return b.node("Add", [b.node("Mul", [x, factor]), offset])
 
 
+def rooted(b: QonnxBuilder, x: str) -> str:
+    """A batch norm, whose roots no float holds."""
+    parameters = [b.constant(b.random.uniform(0.5, 2, 4)) for _ in range(4)]
+    return b.node("BatchNormalization", [x, *parameters])
+
+
 def scaled(b: QonnxBuilder, x: str) -> str:
     return b.node("Mul", [x, b.constant(np.reshape([0.3, -0.7, -1.1, 2.0], (4, 1, 1)))])
 
@@ -81,6 +87,7 @@ LAYERS: dict[str, Layer] = {
     "what another reads, too": lambda b, x: b.concat(y := float_bias(b, x), norm(b, y)),
     "a sum": lambda b, x: b.node("Add", [float_bias(b, x, 3), x]),
     "a clamp before it": lambda b, x: norm(b, b.relu(b.conv(x, 3, 4))),
+    "a root": lambda b, x: rooted(b, b.conv(x, 3, 4)),
 }
 
 
