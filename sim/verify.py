@@ -124,7 +124,13 @@ class Verification:
         }
 
     def require_exact(self, strict: bool = False) -> None:
-        """Raise `MismatchError` with the first difference unless there is none; if `strict`, ties are differences."""
+        """Raise `MismatchError` with the first difference unless there is none; if `strict`, ties are differences.
+
+        Raises:
+            EngineError: no engine could run the network, so that nothing was compared.
+        """
+        if self.skipped and len(self.engines) == 1:
+            raise EngineError("; ".join(one.reason for one in self.skipped), hint="ask for another engine")
         for engine in self.engines:
             if engine.first:
                 raise MismatchError(f"{engine.name} differs in {engine.mismatches} integers: {engine.first}")

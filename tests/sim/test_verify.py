@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fireline.codegen.lower.network import lower
-from fireline.errors import FirelineError, MismatchError
+from fireline.errors import EngineError, FirelineError, MismatchError
 from fireline.graph import Graph
 from fireline.sim.engines import OFF_GRID, Engine, decode, qonnx_executor, real_valued, simulator
 from fireline.sim.integer import batches
@@ -137,6 +137,16 @@ def test_ties_of_an_output_with_channels_last_are_told(tmp_path: Path) -> None:
     graph = lower(path)
     result = verify(graph, simulator(graph), [qonnx_executor(graph, path)], [random_pixels(graph, 3)])
     assert result.mismatches == 0 < result.ties
+
+
+def test_nothing_is_exact_that_no_engine_could_run(tmp_path: Path) -> None:
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        raise EngineError("out of order")
+
+    graph = fire_network()
+    result = verify(graph, simulator(graph), [Engine("broken", run)], [random_pixels(graph, 1)])
+    with pytest.raises(EngineError, match="out of order"):
+        result.require_exact()
 
 
 def test_bad_images_are_refused(tmp_path: Path) -> None:
