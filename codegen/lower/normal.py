@@ -6,9 +6,9 @@ from graphlib import TopologicalSorter
 
 import numpy as np
 import onnx
-from onnx import inliner
+from onnx import inliner, numpy_helper
 
-from fireline.codegen.lower.arrays import written_out
+from fireline.codegen.lower.arrays import NARROW, array_of, written_out
 from fireline.codegen.lower.order import all_nodes, needed
 from fireline.codegen.lower.qoperator import as_qdq
 from fireline.errors import FirelineError
@@ -31,6 +31,7 @@ def normal(
     """
     model = as_qdq(_whole(model), product)
     graph = model.graph
+    _widen(graph)
     constants = {tensor.name for tensor in graph.initializer}
     outputs = {value.name for value in graph.output}
     read = outputs.union(*(node.input for node in graph.node))
@@ -40,11 +41,12 @@ def normal(
     shapes = [value for value in graph.value_info if value.name not in outputs]
     batches = [value.type.tensor_type.shape.dim[0] for value in inputs if value.type.tensor_type.shape.dim]
     if any(batch.dim_value != 1 for batch in batches):
+        made, images = {value.name for value in inputs}, {batch.dim_value for batch in batches} - {0, 1}
         for batch in batches:
             batch.dim_value = 1
-        made = {value.name for value in inputs}
         for node in graph.node:
             made.update(node.output if made.intersection(node.input) else ())
+        _reshape_one(graph, made, images)
         shapes = [value for value in shapes if value.name not in made]
         for value in graph.output:
             value.type.tensor_type.ClearField("shape")
@@ -52,12 +54,53 @@ def normal(
         copies = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in kept]
         del field[:]
         field.extend(copies)
+    read = outputs.union(*(node.input for node in graph.node))
     kept = [tensor for tensor in graph.initializer if tensor.name in read]
     if len(kept) < len(graph.initializer):
         tensors = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
         del graph.initializer[:]
         graph.initializer.extend(tensors)
     return model
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """Constants by name, those of nodes among them."""
+    nodes = [node for node in graph.node if node.op_type == "Constant"]
+    own = {node.output[0]: a.t for node in nodes for a in node.attribute if a.name == "value"}
+    return {**own, **{tensor.name: tensor for tensor in graph.initializer}}
+
+
+def _widen(graph: onnx.GraphProto) -> None:
+    """Integers of less than a byte that are dequantized become bytes, which numpy has, and qonnx with it."""
+    held = _constants(graph)
+    kinds = {
+        getattr(onnx.TensorProto, name.upper()) for name in NARROW if hasattr(onnx.TensorProto, name.upper())
+    }
+    for node in graph.node:
+        names = [name for name in node.input[::2] if name]
+        if (
+            node.op_type != "DequantizeLinear"
+            or {held[n].data_type if n in held else 0 for n in names} - kinds
+        ):
+            continue
+        for position, name in zip((0, 2), names, strict=False):
+            values = array_of(held[name])
+            bytes = values.astype(np.uint8 if values.dtype.name.startswith("u") else np.int8)
+            node.input[position] = f"{name}/{node.output[0]}"
+            graph.initializer.append(numpy_helper.from_array(bytes, node.input[position]))
+
+
+def _reshape_one(graph: onnx.GraphProto, made: set[str], images: set[int]) -> None:
+    """A reshape of what is `made` of the `images` for which the file is fixed names one."""
+    held = _constants(graph)
+    for node in graph.node:
+        if node.op_type != "Reshape" or node.input[0] not in made or node.input[1] not in held:
+            continue
+        sides = array_of(held[node.input[1]]).ravel()
+        if sides[:1].tolist() and sides[0] in images:
+            node.input[1] = f"{node.input[1]}/{node.output[0]}"
+            shape = np.array([1, *sides[1:]], dtype=np.int64)
+            graph.initializer.append(numpy_helper.from_array(shape, node.input[1]))
 
 
 def _whole(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,6 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from fireline.codegen.lower.network import lower
 from fireline.codegen.lower.normal import normal
 from fireline.errors import FirelineError
+from fireline.sim.engines import qonnx_executor, simulator
+from fireline.sim.verify import verify
 from tests.qonnx_models import QonnxBuilder
 
 
@@ -37,6 +39,43 @@ def test_another_number_of_images_becomes_one_and_no_shape_contradicts(batch: in
     kept = {value.name for value in made.graph.value_info}
     assert [node.op_type for node in made.graph.node if node.output[0] in kept] == ["Quant"]
     assert not made.graph.output[0].type.tensor_type.HasField("shape")
+
+
+@pytest.mark.parametrize("sides", [(2, 256), (2, -1), (2, 2, 2, 8, 8)])
+@pytest.mark.parametrize("as_node", [False, True])
+def test_a_reshape_names_one_image_where_the_file_has_several(
+    tmp_path: Path, sides: tuple[int, ...], as_node: bool
+) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    x = b.quant(b.conv(b.quant("input", 1.0), 3, 4), 0.5)
+    shape = b.constant(sides, dtype=np.int64)
+    given = b.model(b.node("Reshape", [x, shape]))
+    given.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    if as_node:
+        tensor = given.graph.initializer.pop()
+        assert tensor.name == shape
+        given.graph.node.insert(0, helper.make_node("Constant", [], [shape], value=tensor))
+    onnx.save(given, str(tmp_path / "m.onnx"))
+    assert_equal_to_the_executor(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT4, TensorProto.UINT4])
+def test_the_executor_is_given_bytes_for_less(tmp_path: Path, kind: int) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    for name, sides, values in (("weight", (4, 3, 1, 1), range(12)), ("zero", (), [3])):
+        values = [v % 8 for v in values]
+        b.initializers.append(helper.make_tensor(name, kind, sides, values))
+    weight = b.node("DequantizeLinear", ["weight", b.constant(0.25), "zero"])
+    given = b.model(b.quant(b.node("Conv", [b.quant("input", 1.0), weight]), 1.0))
+    given.opset_import[0].version = 21
+    onnx.save(given, str(tmp_path / "m.onnx"))
+    assert_equal_to_the_executor(tmp_path / "m.onnx")
+
+
+def assert_equal_to_the_executor(path: Path) -> None:
+    graph = lower(path)
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8)).astype(np.uint8)
+    verify(graph, simulator(graph), [qonnx_executor(graph, path)], [images]).require_exact()
 
 
 def test_constants_are_no_inputs_and_outputs_are_named_once() -> None:
