@@ -154,8 +154,9 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             return Exact(x[0].integers @ x[1].integers, x[0].unit * x[1].unit)
         case "Gemm":
             matrix = x[1].integers.T if a["transB"] else x[1].integers
-            product = Exact(x[0].integers @ matrix, x[0].unit * x[1].unit)
-            return plus(product, x[2]) if len(x) > 2 else product
+            alpha, beta = (Fraction(a[name]) for name in ("alpha", "beta"))
+            product = Exact(x[0].integers @ matrix, x[0].unit * x[1].unit * alpha)
+            return plus(product, Exact.of(x[2].fractions() * beta)) if len(x) > 2 else product
         case "MaxPool":
             return max_pool(x[0], a)
         case "Trunc":

@@ -98,9 +98,9 @@ def prelu(state: State, node: OnnxNode) -> None:
 def _leaky(x: Activation, slope: tuple[Fraction, ...]) -> Activation:
     if not any(slope):
         return x.clipped(ZERO, inf)
-    if min(slope) <= 0:
+    if min(slope) < 0:
         raise FirelineError(
-            f"a slope of {float(min(slope))} below zero is not supported", hint="use one above 0"
+            f"a slope of {float(min(slope))} below zero is not supported", hint="use one of 0 or above"
         )
     return replace(x, curves=(*x.curves, Leaky(slope)))
 

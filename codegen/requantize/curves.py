@@ -56,14 +56,17 @@ class Clip:
 
 @dataclass(frozen=True)
 class Leaky:
-    """slope[c] * x below zero, x from zero on; slopes above zero."""
+    """slope[c] * x below zero, x from zero on; slopes of zero or above."""
 
     slope: tuple[Fraction, ...]
 
     def before(self, channel: int, y: Bound) -> Bound:
         """The arguments whose value is in `y`."""
         assert isinstance(y.value, Fraction)
-        return y if y.value >= 0 else Bound(y.value / self.slope[channel], y.strict)
+        slope = self.slope[channel]
+        if not slope:
+            return clip_before(Fraction(0), inf, y)
+        return y if y.value >= 0 else Bound(y.value / slope, y.strict)
 
 
 @dataclass(frozen=True)

@@ -231,7 +231,7 @@ GOOD |= {
         b.node("LeakyRelu", [b.quant(b.conv(x, 2, 3), 0.25, 4, True)], alpha=0.125), 0.125, 4, True
     ),
     "prelu": lambda b, x: b.quant(
-        b.node("PRelu", [b.conv(x, 2, 3), b.constant(np.array([0.5, 0.25, 1]).reshape(3, 1, 1))]),
+        b.node("PRelu", [b.conv(x, 2, 3), b.constant(np.array([0.5, 0.0, 1]).reshape(3, 1, 1))]),
         0.25,
         5,
         True,

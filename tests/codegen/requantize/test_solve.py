@@ -113,7 +113,9 @@ def test_trunc_rounds_twice(a: Fraction, b: Fraction, dropped: int, mode: Mode) 
 
 
 @settings(max_examples=100, **STEADY)
-@given(ratios, offsets, st.sampled_from([Fraction(1, 100), Fraction(1, 8), Fraction(3, 2)]), modes)
+@given(
+    ratios, offsets, st.sampled_from([Fraction(0), Fraction(1, 100), Fraction(1, 8), Fraction(3, 2)]), modes
+)
 def test_leaky_relu_and_clips_are_staircases(a: Fraction, b: Fraction, slope: Fraction, mode: Mode) -> None:
     curves: tuple[Curve, ...] = (
         Leaky((slope,)),
