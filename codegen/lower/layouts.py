@@ -112,13 +112,20 @@ def unsqueeze(state: State, node: OnnxNode) -> None:
 def _axes(state: State, node: OnnxNode) -> tuple[int, ...]:
     """Axes, which are an input, or an attribute of older files."""
     if node.input(1):
-        return tuple(map(int, state.constant(node.input(1), "the axes").array.ravel()))
+        return _integers(state, node.input(1), "the axes")
     return node.integers("axes", ())
+
+
+def _integers(state: State, name: str, what: str) -> tuple[int, ...]:
+    array = state.constant(name, what).array
+    if array.dtype.kind not in "iu":
+        raise FirelineError(f"{what} {name!r} are {array.dtype}, integers expected", hint="export it again")
+    return tuple(map(int, array.ravel()))
 
 
 def reshape(state: State, node: OnnxNode) -> None:
     """ONNX `Reshape` to (N, C * H * W), to (N, C, H * W) and back, or to the shape that is there."""
-    given = tuple(int(side) for side in state.constant(node.inputs[1], "the shape").array.ravel().tolist())
+    given = _integers(state, node.inputs[1], "the shape")
     value = state.value(node.inputs[0])
     if node.integer("allowzero", 0) and 0 in given:
         raise FirelineError(f"reshape to {list(given)}, which holds no number", hint="export it again")

@@ -94,13 +94,16 @@ def _reshape_one(graph: onnx.GraphProto, made: set[str], images: set[int]) -> No
     """A reshape of what is `made` of the `images` for which the file is fixed names one."""
     held = _constants(graph)
     for node in graph.node:
-        if node.op_type != "Reshape" or node.input[0] not in made or node.input[1] not in held:
+        if node.op_type != "Reshape" or len(node.input) < 2:
             continue
-        sides = array_of(held[node.input[1]]).ravel()
-        if sides[:1].tolist() and sides[0] in images:
-            node.input[1] = f"{node.input[1]}/{node.output[0]}"
-            shape = np.array([1, *sides[1:]], dtype=np.int64)
-            graph.initializer.append(numpy_helper.from_array(shape, node.input[1]))
+        data, shape = node.input[:2]
+        if data not in made or shape not in held:
+            continue
+        sides = array_of(held[shape]).ravel()
+        if len(sides) and sides[0] in images:
+            node.input[1] = f"{shape}/{node.output[0]}"
+            one = np.array([1, *sides[1:]], dtype=np.int64)
+            graph.initializer.append(numpy_helper.from_array(one, node.input[1]))
 
 
 def _whole(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -59,6 +59,15 @@ def test_a_reshape_names_one_image_where_the_file_has_several(
     assert_equal_to_the_executor(tmp_path / "m.onnx")
 
 
+def test_a_reshape_without_a_shape_is_refused(tmp_path: Path) -> None:
+    b = QonnxBuilder((3, 8, 8))
+    given = b.model(b.node("Reshape", [b.quant("input", 1.0)]))
+    given.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    onnx.save(given, str(tmp_path / "m.onnx"))
+    with pytest.raises(FirelineError, match="1 inputs where 2 belong"):
+        lower(tmp_path / "m.onnx")
+
+
 @pytest.mark.parametrize("kind", [TensorProto.INT4, TensorProto.UINT4])
 def test_the_executor_is_given_bytes_for_less(tmp_path: Path, kind: int) -> None:
     b = QonnxBuilder((3, 8, 8))

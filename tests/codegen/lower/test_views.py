@@ -138,6 +138,10 @@ REFUSED: dict[str, tuple[Layer, str]] = {
         lambda b, x: integer_conv(b, reshape(b, six(b, x), 1, 12, 5, 2), 12, 4),
         r"axes \[1, 12, 5, 2\]",
     ),
+    "a shape of real numbers": (
+        lambda b, x: b.node("Reshape", [six(b, x), b.constant([1, np.nan, 5, 4])]),
+        "are float32, integers expected",
+    ),
     "another number of values": (lambda b, x: reshape(b, six(b, x), 1, 7, 5, 4), "it cannot be done"),
     "an axis that is not there": (
         lambda b, x: b.node("Transpose", [six(b, x)], perm=[0, 2, 1]),
