@@ -98,3 +98,11 @@ def test_verilator_has_no_warning(tmp_path: Path) -> None:
     command = ["make", "-C", str(loading(tmp_path / "project")), "lint", f"VERILATOR={TOOL}"]
     made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode == 0 and "%Warning" not in made.stdout + made.stderr, made.stdout + made.stderr
+
+
+def test_what_runs_once_is_not_optimized(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "project")
+    (folder / "build").mkdir()
+    (folder / "build" / "Vnetwork.mk").write_text("Vnetwork:\n\t@echo '[$(OPT_FAST)] [$(OPT_SLOW) $(OPT)]'\n")
+    made = subprocess.run(["make", "-C", str(folder), "build", "OPT=-O3"], capture_output=True, text=True)
+    assert "[-O3] [-O0 ]" in made.stdout, made.stdout + made.stderr
