@@ -85,9 +85,9 @@ def _widen(graph: onnx.GraphProto) -> None:
             continue
         for position, name in zip((0, 2), names, strict=False):
             values = array_of(held[name])
-            bytes = values.astype(np.uint8 if values.dtype.name.startswith("u") else np.int8)
+            widened = values.astype(np.uint8 if values.dtype.name.startswith("u") else np.int8)
             node.input[position] = f"{name}/{node.output[0]}"
-            graph.initializer.append(numpy_helper.from_array(bytes, node.input[position]))
+            graph.initializer.append(numpy_helper.from_array(widened, node.input[position]))
 
 
 def _reshape_one(graph: onnx.GraphProto, made: set[str], images: set[int]) -> None:
