@@ -19,7 +19,8 @@ INTRODUCTION = """# Plans of all presets
 
 The highest frame rate that fits, at the default clock of each device, as `fireline plan` finds it; random weights, the
 same number of bits for weights and activations. "loaded" needs `--load-weights`: the host sends weights to UltraRAM at
-start. "no (n)": refused, but weights of n bits would fit. `python -m bench.plan_table` makes this page.
+start. "no (n)": refused, but weights of n bits would fit. All are *planned*: for RTL on LFE5U, for HLS on the others.
+`python -m bench.plan_table` makes this page, in a quarter of an hour.
 """
 
 
