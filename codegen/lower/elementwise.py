@@ -16,7 +16,15 @@ from fireline.codegen.lower.attributes import CHANNELS_LAST
 from fireline.codegen.lower.convolutions import negated
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Codes, Constant, Pieces, QuantizedConstant, fraction
+from fireline.codegen.lower.values import (
+    Activation,
+    Codes,
+    Constant,
+    Pieces,
+    QuantizedConstant,
+    each,
+    fraction,
+)
 from fireline.codegen.requantize.curves import DIGITS, Curve, Leaky, Smooth
 from fireline.errors import FirelineError
 
@@ -34,10 +42,8 @@ def _each(
     def changed(part: Activation) -> Activation:
         return replace(change(part), private=part.private and alone)
 
-    if isinstance(value, Pieces):
-        state.values[node.outputs[0]] = Pieces(tuple(map(changed, value.parts)))
-    else:
-        state.values[node.outputs[0]] = changed(state.activation(tensor))
+    whole = value if isinstance(value, Pieces) else state.activation(tensor)
+    state.values[node.outputs[0]] = each(whole, changed)
 
 
 def relu(state: State, node: OnnxNode) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -21,6 +22,7 @@ from fireline.codegen.lower.values import (
     QuantizedConstant,
     Raw,
     View,
+    each,
 )
 from fireline.codegen.lower.views import rearrange
 from fireline.errors import FirelineError
@@ -44,17 +46,11 @@ def same(state: State, node: OnnxNode) -> None:
 
 def _relaid(state: State, node: OnnxNode, layout: Layout | None) -> None:
     value = state.value(node.inputs[0])
-    alone = state.read_once(node.outputs[0])
-
-    def moved(part: Activation) -> Activation:
-        return replace(part, private=part.private and alone, layout=layout or part.layout)
-
-    if isinstance(value, Activation):
-        value = moved(value)
-    elif isinstance(value, Pieces):
-        value = Pieces(tuple(map(moved, value.parts)))
+    passed = partial(Activation.passed, alone=state.read_once(node.outputs[0]), layout=layout)
+    if isinstance(value, Activation | Pieces):
+        value = each(value, passed)
     elif isinstance(value, Padded):
-        value = replace(value, value=moved(value.value))
+        value = replace(value, value=passed(value.value))
     elif isinstance(value, Raw) and layout:
         if any(value.frame) and layout not in ("chw", "hwc"):
             raise FirelineError("the image is flattened in its frame", hint="quantize it before")
@@ -256,5 +252,5 @@ def concat(state: State, node: OnnxNode) -> None:
     if len({(part.shape[1:], part.layout) for part in parts}) != 1:
         raise FirelineError(f"inputs differ in size: {', '.join(str(part.shape) for part in parts)}")
     alone = state.read_once(node.outputs[0])
-    pieces = Pieces(tuple(replace(part, private=part.private and alone) for part in parts))
+    pieces = Pieces(tuple(part.passed(alone) for part in parts))
     state.values[node.outputs[0]] = pieces if len(parts) > 1 else pieces.parts[0]

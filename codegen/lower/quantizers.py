@@ -26,6 +26,7 @@ from fireline.codegen.lower.values import (
     QuantizedConstant,
     Raw,
     View,
+    each,
     quantize_constant,
 )
 from fireline.codegen.lower.views import settle
@@ -163,12 +164,9 @@ def requantize(state: State, source: str, output: str, target: Target) -> None:
         state.values[output] = replace(value, value=state.requantize(value.value, target, None))
         return
     if isinstance(value, View):  # of one scale: every value becomes the same wherever it lies
-        held, alone = value.value, state.read_once(output)
-        made = tuple(
-            replace(state.requantize(part, target, None), private=alone)
-            for part in (held.parts if isinstance(held, Pieces) else (held,))
-        )
-        state.values[output] = replace(value, value=Pieces(made) if len(made) > 1 else made[0])
+        alone = state.read_once(output)
+        made = each(value.value, lambda part: replace(state.requantize(part, target, None), private=alone))
+        state.values[output] = replace(value, value=made)
         return
     if not isinstance(value, Pieces):
         state.values[output] = state.requantize(state.activation(source), target, output)

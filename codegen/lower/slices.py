@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from fireline.codegen.lower.folding import fold
 from fireline.codegen.lower.onnx_file import OnnxNode
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Layout, Pieces, Places
+from fireline.codegen.lower.values import Activation, Layout, Pieces, Places, each
 from fireline.codegen.lower.windows import MAX_SIDE
 from fireline.codegen.requantize.curves import of_channels
 from fireline.errors import FirelineError
@@ -31,8 +32,7 @@ def take(state: State, node: OnnxNode) -> None:
     held = state.value(tensor)
     value = held if isinstance(held, Pieces) else state.activation(tensor)
     others = [state.constant(name, "what is taken").array for name in node.inputs[1:] if name]
-    places = np.arange(np.prod(value.shape)).reshape(1, *value.shape)
-    made = fold(node, [laid(places, value.layout), *others], state.onnx.opset)
+    made = fold(node, [laid(numbered(value.shape), value.layout), *others], state.onnx.opset)
     for name, taken in zip(node.outputs, made, strict=True):
         if name:
             found = axes_of(_back(taken, value.layout, value.shape), value.shape)
@@ -42,11 +42,14 @@ def take(state: State, node: OnnxNode) -> None:
                 )
             channels, rows, columns = found
             chosen = channels_of(state, value, channels, name, lambda: state.activation(tensor))
-            parts = chosen.parts if isinstance(chosen, Pieces) else (chosen,)
-            alone = state.read_once(name)
-            cut = tuple(replace(p, private=p.private and alone) for p in parts)
-            cut = tuple(_crop(state, part, rows, columns, name) for part in cut)
-            state.values[name] = Pieces(cut) if len(cut) > 1 else cut[0]
+            passed = each(chosen, partial(Activation.passed, alone=state.read_once(name)))
+            crop = partial(_crop, state, rows=rows, columns=columns, name=name)
+            state.values[name] = each(passed, crop)
+
+
+def numbered(shape: Shape) -> Places:
+    """The places of a map, as (1, C, H, W)."""
+    return np.arange(np.prod(shape)).reshape(1, *shape)
 
 
 def laid(places: Places, layout: Layout) -> Places:

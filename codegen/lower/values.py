@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
@@ -121,6 +122,10 @@ class Activation:
             high=tuple(high for _, high in ends),
         )
 
+    def passed(self, alone: bool, layout: Layout | None = None) -> Activation:
+        """The same as another tensor, which is read `alone` or not, laid out otherwise if that is said."""
+        return replace(self, private=self.private and alone, layout=layout or self.layout)
+
     def clipped(self, low: Fraction | float, high: Fraction | float) -> Activation:
         """The nearest number between `low` and `high`."""
         if self.curves:
@@ -152,6 +157,11 @@ class Pieces:
     @property
     def layout(self) -> Layout:
         return self.parts[0].layout
+
+
+def each(x: Activation | Pieces, change: Callable[[Activation], Activation]) -> Activation | Pieces:
+    """`change` of an activation, or of every part of a concatenation."""
+    return Pieces(tuple(map(change, x.parts))) if isinstance(x, Pieces) else change(x)
 
 
 @dataclass(frozen=True)

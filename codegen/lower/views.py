@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import get_args
 
 import numpy as np
 
 from fireline.codegen.lower.onnx_file import OnnxNode
-from fireline.codegen.lower.slices import axes_of, channels_of, laid
+from fireline.codegen.lower.slices import axes_of, channels_of, laid, numbered
 from fireline.codegen.lower.state import State
-from fireline.codegen.lower.values import Activation, Layout, Pieces, Places, View
+from fireline.codegen.lower.values import Activation, Layout, Pieces, Places, View, each
 from fireline.errors import FirelineError
 from fireline.graph import Concat, Shape
 
@@ -29,14 +30,10 @@ def rearrange(state: State, node: OnnxNode, change: Callable[[Places], Places]) 
         ValueError: `change` cannot be done to it.
     """
     view = _view(state, node.inputs[0])
-    places, alone = change(view.places), state.read_once(node.outputs[0])
+    places = change(view.places)
     layout = next((one for one in get_args(Layout) if _lies_as(places, view.value.shape, one)), None)
-
-    def moved(part: Activation) -> Activation:
-        return replace(part, private=part.private and alone, layout=layout or "chw")
-
-    held = view.value
-    value = Pieces(tuple(map(moved, held.parts))) if isinstance(held, Pieces) else moved(held)
+    alone = state.read_once(node.outputs[0])
+    value = each(view.value, partial(Activation.passed, alone=alone, layout=layout or "chw"))
     state.values[node.outputs[0]] = value if layout else View(value, places)
 
 
@@ -45,15 +42,11 @@ def _view(state: State, tensor: str) -> View:
     if isinstance(value, View):
         return value
     value = value if isinstance(value, Pieces) else state.activation(tensor)
-    return View(value, laid(_numbered(value.shape), value.layout))
-
-
-def _numbered(shape: Shape) -> Places:
-    return np.arange(np.prod(shape)).reshape(1, *shape)
+    return View(value, laid(numbered(value.shape), value.layout))
 
 
 def _lies_as(places: Places, shape: Shape, layout: Layout) -> bool:
-    return np.array_equal(places, laid(_numbered(shape), layout))
+    return np.array_equal(places, laid(numbered(shape), layout))
 
 
 def settle(state: State, tensor: str, last: bool = False) -> None:
@@ -73,12 +66,8 @@ def settle(state: State, tensor: str, last: bool = False) -> None:
         if found is None:
             continue
         chosen = channels_of(state, value, found[0], tensor, lambda: _joined(state, value, tensor))
-        alone = state.read_once(tensor)
-        parts = tuple(
-            replace(part, private=part.private and alone, layout=layout)
-            for part in (chosen.parts if isinstance(chosen, Pieces) else (chosen,))
-        )
-        state.values[tensor] = Pieces(parts) if len(parts) > 1 else parts[0]
+        passed = partial(Activation.passed, alone=state.read_once(tensor), layout=layout)
+        state.values[tensor] = each(chosen, passed)
         return
     raise FirelineError(
         f"{tensor!r} has axes {list(view.places.shape)}, which are no map with the pixels of {value.shape} in order",
