@@ -68,7 +68,7 @@ def generate(
     from fireline.codegen.rtl import project as rtl
     from fireline.sim.dataflow.planning import best_plan
 
-    plan = best_plan(graph, device, clock_mhz, target_fps, Freedom(loaded=load_weights), target)
+    plan = best_plan(graph, device, clock_mhz, target_fps, Freedom(load_weights, target))
     write_project = rtl.write_project if target == "rtl" else hls.write_project
     write_project(plan, Path(out), images=images, force=force)
     return plan

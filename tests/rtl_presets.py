@@ -19,6 +19,7 @@ from pathlib import Path
 
 from fireline.codegen.lower.network import lower
 from fireline.codegen.plan.cycles import lanes
+from fireline.codegen.plan.options import Freedom
 from fireline.codegen.rtl.project import write_project
 from fireline.graph import Graph
 from fireline.model.presets import PRESETS
@@ -71,7 +72,7 @@ def seconds() -> float:
 
 def row(case: Case, folder: Path) -> tuple[str, bool]:
     """A row of the table, and whether no integer and no cycle differs."""
-    plan = best_plan(case.graph(folder), case.device, target_fps=case.rate, target="rtl")
+    plan = best_plan(case.graph(folder), case.device, target_fps=case.rate, freedom=Freedom(target="rtl"))
     write_project(plan, folder / "project")
     start = seconds()
     rtl.build(folder / "project")

@@ -9,19 +9,8 @@ import numpy.typing as npt
 
 from fireline.codegen.plan.cost.conv2d import rom_blocks
 from fireline.codegen.plan.foldings import Folding, Plan
+from fireline.codegen.plan.weights import rom_rows
 from fireline.graph import Conv2d
-
-
-def rom_rows(node: Conv2d, folding: Folding) -> npt.NDArray[np.int64]:
-    """Weights in the order in which they are used: (cycles, pe * rows * simd).
-
-    A cycle multiplies, for each of `pe` outputs, `rows` positions of the window times `simd` channels. The cycles of
-    one fold go through the window in the order (ky, kx, c), as the line buffer does.
-    """
-    outputs, depth, kh, kw = node.weight.shape
-    pe, simd, rows = folding.pe, folding.simd, folding.rows
-    blocks = node.weight.reshape(outputs // pe, pe, depth // simd, simd, kh // rows, rows, kw)
-    return blocks.transpose(0, 4, 6, 2, 1, 5, 3).reshape(-1, pe * rows * simd)
 
 
 def pack_rows(rows: npt.NDArray[np.int64], bits: int) -> npt.NDArray[np.uint64]:

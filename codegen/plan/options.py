@@ -184,8 +184,8 @@ def _common(graph: Graph, slack: Slack, index: int, folding: Folding, fabric: Fa
     """A node with its streams and its halves of the width adapters, but for what a convolution chooses.
 
     An adapter is counted at both sides even where the widths turn out equal, and its stream as the dearer of what it
-    can be, so that nodes are independent. A plan therefore needs no more than its options say, but for the streams
-    inside adapters neither of whose widths divides the other.
+    can be, so that nodes are independent. A plan therefore needs no more than its options say, but for the inside of
+    adapters neither of whose widths divides the other.
     """
     node = graph.nodes[index]
     own = core_parts(graph, index, folding, fabric, chosen=False)

@@ -9,7 +9,6 @@ import numpy as np
 
 from fireline.codegen.design.arithmetic import accumulator_type, product_bits
 from fireline.codegen.design.kernels import Fifo, Kernel, Kernels
-from fireline.codegen.design.memories import rom_rows
 from fireline.codegen.design.operations import (
     Average,
     Elementwise,
@@ -29,6 +28,7 @@ from fireline.codegen.plan.cost.conv2d import line_memory, weight_rom, window_me
 from fireline.codegen.plan.cost.fabric import fabric_of
 from fireline.codegen.plan.cost.memory import block_rows
 from fireline.codegen.plan.foldings import Folding, Plan
+from fireline.codegen.plan.weights import rom_rows
 from fireline.codegen.rtl.tables import Constants, Value, banks, memory, rule_constants
 from fireline.graph import Add, Conv2d, Input, Lookup, Rescale
 

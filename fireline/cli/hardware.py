@@ -146,8 +146,8 @@ def plan(
 
     for picture in filter(None, (plot, timeline)):
         picture_kind(picture)
-    graph, freedom = load_graph(model), Freedom(loaded=load_weights)
-    made = best_plan(graph, device, clock_mhz, target_fps, freedom, target)
+    graph, freedom = load_graph(model), Freedom(load_weights, target)
+    made = best_plan(graph, device, clock_mhz, target_fps, freedom)
     result, found = figures_of(made), of_plan(made, model / PROJECTS[target])
     if timeline and not result.simulated:
         raise FirelineError(

@@ -6,10 +6,8 @@ or to show comes here.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fireline.codegen.plan.choice import plan_for
-from fireline.codegen.plan.foldings import Plan, Target
+from fireline.codegen.plan.foldings import Plan
 from fireline.codegen.plan.options import DEFAULT, Freedom
 from fireline.codegen.plan.summary import Summary, summary
 from fireline.graph import Graph
@@ -23,16 +21,14 @@ def best_plan(
     clock_mhz: float | None = None,
     target_fps: float | None = None,
     freedom: Freedom = DEFAULT,
-    target: Target = "hls",
 ) -> Plan:
-    """`plan_for`, with the stream depths that the dataflow simulator finds for `target`.
+    """`plan_for`, with the stream depths that the dataflow simulator finds for what it is written as.
 
     Arguments and errors are the same.
 
     Raises:
         FirelineError: there is no C++ compiler for the simulator.
     """
-    freedom = replace(freedom, target=target)
     return best_depths(plan_for(graph, device, clock_mhz=clock_mhz, target_fps=target_fps, freedom=freedom))
 
 

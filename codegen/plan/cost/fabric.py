@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fireline.codegen.plan.cost import ecp5, xilinx
+from fireline.codegen.plan.cost.lutram import SEVEN_SERIES, ULTRASCALE
 from fireline.codegen.plan.cost.memory import REGISTER_WORDS, Resources, ceil_div, ramb18, uram
 from fireline.codegen.plan.devices import Device
 from fireline.codegen.plan.foldings import Storage, Target
@@ -99,7 +100,10 @@ class Fabric:
 
 @dataclass(frozen=True)
 class Control:
-    """LUTs of the counters and flags of a kernel, which are calibrated; of a pool also for each window that is open."""
+    """LUTs of the counters and flags of a kernel, which are calibrated.
+
+    Those of a `pool` have also `slot` for each window that is open, and two for each bit of its values.
+    """
 
     mvu: int
     line_buffer: int
@@ -164,10 +168,10 @@ XILINX = Fabric(
 # its synth_xilinx).
 SEVEN_SERIES_RTL = RtlFabric(
     rom_luts=xilinx.rom_luts,
-    ram_luts=xilinx.memory_luts,
-    ram_memory=xilinx.memory_cells,
-    fifo_luts=xilinx.stream_luts,
-    stream=xilinx.stream,
+    ram_luts=SEVEN_SERIES.memory,
+    ram_memory=SEVEN_SERIES.words,
+    fifo_luts=SEVEN_SERIES.stream_luts,
+    stream=SEVEN_SERIES.stream,
     product_luts=xilinx.product_luts,
     dsp_operands=(18, 25),
     dsp_adds=True,
@@ -177,17 +181,17 @@ SEVEN_SERIES_RTL = RtlFabric(
     logic=1,
     shell=XILINX.shell,
     table_luts=xilinx.rom_luts,
-    weight_luts=xilinx.rom_luts,
+    weight_luts=xilinx.weight_luts,
     weight_blocks=xilinx.weight_blocks,
-    window_luts=xilinx.window_luts,
+    window_luts=SEVEN_SERIES.window,
     requantize_luts=xilinx.requantize_luts,
     control=Control(
-        mvu=28, line_buffer=155, line_buffers=180, pool=2, slot=14, average=40, concat=18, adapter=4, beats=12
+        mvu=28, line_buffer=155, line_buffers=180, pool=2, slot=9, average=40, concat=18, adapter=4, beats=12
     ),
     carry=1,
     multiples=0.375,
     padding=0,
-    larger=2,
+    larger=1.65,
     choice=0.5,
     shifts=True,
     packs=True,
@@ -195,8 +199,16 @@ SEVEN_SERIES_RTL = RtlFabric(
     block_registers=1,
 )
 
-# Yosys takes no register into a DSP48E2 but that of the product.
-ULTRASCALE_RTL = replace(SEVEN_SERIES_RTL, packs=False)
+# Cells of memory are twice as large there, and Yosys takes no register into a DSP48E2 but that of the product.
+ULTRASCALE_RTL = replace(
+    SEVEN_SERIES_RTL,
+    ram_luts=ULTRASCALE.memory,
+    ram_memory=ULTRASCALE.words,
+    fifo_luts=ULTRASCALE.stream_luts,
+    stream=ULTRASCALE.stream,
+    window_luts=ULTRASCALE.window,
+    packs=False,
+)
 
 # MULT18X18D multiplies 18 by 18 bits; Yosys never infers ALU54B, the adder behind it (FPGA-TN-02205). The shell is
 # a UART, and the control registers.
@@ -221,10 +233,10 @@ ECP5 = RtlFabric(
     requantize_luts=ecp5.requantize_luts,
     control=Control(
         mvu=130,
-        line_buffer=300,
+        line_buffer=330,
         line_buffers=350,
         pool=35,
-        slot=28,
+        slot=20,
         average=60,
         concat=56,
         adapter=6,

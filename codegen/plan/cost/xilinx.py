@@ -65,28 +65,11 @@ def fifo(depth: int, width: int, block: bool) -> Resources:
     return Resources(lut=fifo_luts(depth, width), lutram=memory, ff=width + 2 * depth.bit_length())
 
 
-def memory_cells(depth: int, width: int) -> int:
-    """LUTs of the words of a distributed RAM, as Yosys places it: RAM32M of 32 words by 6 bits or RAM64M of 64 by 3.
-
-    One word needs no address of its own for reading, and so all four LUTs of a RAM32M.
+def weight_luts(depth: int, width: int) -> int:
+    """LUTs of weights in logic beside their products, where Yosys' mapper shares what it should not, if it has to join
+    three times 64 words, or more than four times: almost half as much again, which is calibrated.
     """
-    if depth <= 1:
-        return window_luts(depth, width)
-    return 4 * min(ceil_div(depth, 32) * ceil_div(width, 6), ceil_div(depth, 64) * ceil_div(width, 3))
-
-
-def memory_luts(depth: int, width: int) -> int:
-    """The same with the choice between rows of cells, and what says which of them is written."""
-    rows = ceil_div(depth, 64)
-    return memory_cells(depth, width) + (rows + width * rows // 2 if rows > 1 else 0)
-
-
-def window_luts(depth: int, width: int) -> int:
-    """LUTs of a distributed RAM that is read where it is written: RAM32M of 32 words by 8 bits, or RAM64X1S."""
-    if depth <= 32:
-        return 4 * ceil_div(width, 8)
-    rows = ceil_div(depth, 64)
-    return width * rows + (rows + width * rows // 2 if rows > 1 else 0)
+    return rom_luts(depth, width) * (20 if ceil_div(depth, 64) in (1, 2, 4) else 29) // 20
 
 
 def weight_blocks(depth: int, width: int) -> tuple[int, int]:
@@ -101,29 +84,3 @@ def requantize_luts(kept: int, out: int, amounts: int) -> int:
     """
     barrel = kept * (1 + 2 * ceil_div(amounts, 2)) if amounts else 0
     return barrel + max(0, kept - out - 1)
-
-
-def stream_luts(depth: int, width: int) -> int:
-    """LUTs of a stream of RTL in distributed RAM behind a register: fl_fifo. What is not memory is calibrated."""
-    address = (depth - 2).bit_length() if depth > 2 else 0
-    blocks = ceil_div(depth - 1, 64)
-    choice = width * blocks // 2 if blocks > 1 else 0
-    return memory_cells(depth - 1, width) + choice + width + 7 + 5 * address
-
-
-def stream(depth: int, width: int, block: bool) -> Resources:
-    """A stream of RTL: fl_fifo, in block RAM with a queue of four behind it."""
-    count = depth.bit_length()
-    if block:
-        address = (depth - 1).bit_length()
-        memory = Resources(
-            lut=4 * count + 5, ff=2 * (count + address) + 3 + width, bram18=ramb18(depth, width)
-        )
-        return memory + stream(4, width, block=False)
-    if depth == 1:
-        return Resources(lut=4, ff=width + 3)
-    return Resources(
-        lut=stream_luts(depth, width),
-        lutram=memory_cells(depth - 1, width),
-        ff=2 * count + 3 + width + 3 * (depth - 2).bit_length(),
-    )

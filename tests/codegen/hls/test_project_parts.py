@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireline.codegen.design.memories import pack_rows, rom_rows
+from fireline.codegen.design.memories import pack_rows
 from fireline.codegen.design.stages import Fork, Resize, design
 from fireline.codegen.geometry.axi import Beat, input_beat, output_bits
 from fireline.codegen.geometry.fires import find_fires
@@ -18,6 +18,7 @@ from fireline.codegen.geometry.line_buffer import Distances, buffer_rows, distan
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.foldings import Folding
 from fireline.codegen.plan.simple import simple_plan
+from fireline.codegen.plan.weights import rom_rows
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph
 from tests.firmware.harness import least, most, plan

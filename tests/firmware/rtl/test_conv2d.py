@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from fireline.codegen.design.arithmetic import accumulator_type, product_bits, wide_type
-from fireline.codegen.design.memories import pack_rows, rom_rows
+from fireline.codegen.design.memories import pack_rows
 from fireline.codegen.geometry.line_buffer import buffer_rows, fill_pixels
 from fireline.codegen.plan.foldings import Folding
+from fireline.codegen.plan.weights import rom_rows
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Requantize, Rule, Tensor, Thresholds
 from fireline.sim.dataflow import steps

@@ -105,7 +105,8 @@ def _passes(node: MaxPool2d, source: Tensor, folding: Folding, fabric: RtlFabric
         slots = ceil_div(node.kernel[axis], node.stride[axis])
         padding = node.padding[axis] + node.padding[axis + 2]
         position = 1 + counter_bits(source.shape[axis + 1] + padding + slots * node.stride[axis] + 1)
-        control = fabric.control.pool + slots * fabric.control.slot + (slots - 1) * bits
+        control = fabric.control.pool + (slots - 1) * bits
+        control += slots * (fabric.control.slot + 2 * node.output.type.bits)
         compare = Resources(
             lut=control + round(slots * fabric.larger * bits), ff=7 + 10 * slots + 2 * position + 3 * bits
         )

@@ -21,14 +21,22 @@ def chain(bits: int, fabric: RtlFabric) -> int:
 
 
 def tree(terms: int, bits: int, total: int, fabric: RtlFabric, shift: int = 0) -> Resources:
-    """Adds `terms` values, term i times 2^(i · shift), with a register behind every level: fl_adder_tree."""
-    lut = ff = 0
+    """Adds `terms` values, term i times 2^(i · shift), with a register behind every level: fl_adder_tree.
+
+    A term without a partner waits. The register in front is part of that delay, where it becomes a shift register.
+    """
+    result, waits, held = Resources(), 0, 0
     while terms > 1:
-        wide = min(bits + shift + 1, total)
-        lut += terms // 2 * chain(wide - shift, fabric)
+        wide, pairs = min(bits + shift + 1, total), terms // 2
+        result += Resources(lut=chain(wide - shift, fabric), ff=wide) * pairs
+        if terms % 2:
+            waits, held = waits + 1, held or bits
+        elif waits:
+            kept = delay(held, waits + 1, fabric)
+            result += replace(kept, ff=kept.ff - held)
+            waits = held = 0
         terms, bits, shift = ceil_div(terms, 2), wide, 2 * shift
-        ff += terms * bits
-    return Resources(lut=lut, ff=ff)
+    return result
 
 
 def delay(bits: int, cycles: int, fabric: RtlFabric) -> Resources:

@@ -13,6 +13,7 @@ from fireline.codegen.plan.cost.rtl.logic import chain, choice, counter_bits, de
 from fireline.codegen.plan.cost.rtl.rule import rule_parts
 from fireline.codegen.plan.cycles import window_words
 from fireline.codegen.plan.foldings import Folding
+from fireline.codegen.plan.weights import distinct_bits, rom_rows
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph, Tensor
 
@@ -91,9 +92,10 @@ def _weights(node: Conv2d, folding: Folding, fabric: RtlFabric, *, packed: bool)
             word = LOADED_WORD * ceil_div(row, LOADED_WORD)
             taken = Resources(ff=word + 2 * counter_bits(depth) + WIDE_COUNTER)
             rom = fabric.rom(depth, row, "uram") + Resources(ff=2 * row) + taken
-        case _:
-            kept = Resources(ff=row) if packed else delay(row, 3, fabric)
-            rom = Resources(lut=fabric.weight_luts(depth, row), ff=counter_bits(depth)) + kept
+        case _:  # bits that are equal in all rows are one
+            bits = distinct_bits(rom_rows(node, folding), node.weight_type.bits)
+            kept = Resources(ff=bits) if packed else delay(bits, 3, fabric)
+            rom = Resources(lut=fabric.weight_luts(depth, bits), ff=counter_bits(depth)) + kept
     return Part("weights", rom, depth, row, folding.rom)
 
 
@@ -101,7 +103,7 @@ def common_parts(node: Conv2d, source: Tensor, folding: Folding, fabric: RtlFabr
     """What depends on the shape of the folding alone: biases, the kept window, the rule."""
     pe, terms, acc = folding.pe, folding.simd * folding.rows, node.accumulator.bits
     folds = node.output.shape[0] // pe
-    bias = min(acc, int(abs(node.bias).max()).bit_length() + 1) * pe
+    bias = distinct_bits(node.bias.reshape(folds, pe), min(acc, int(abs(node.bias).max()).bit_length() + 1))
     result = [Part("biases", Resources(lut=fabric.table_luts(folds, bias), ff=bias), folds, bias, "lut")]
     # The token of the window, as long as its weights; the folds after the first have it from a memory.
     token = terms * source.type.bits

@@ -36,7 +36,7 @@ def _scale(rule: Requantize, bits: int, node: Node, pe: int, fabric: RtlFabric) 
     lowest = min(((value & -value).bit_length() - 1 for value in rule.add.tolist() if value), default=wide)
     lanes = Resources(dsp=fabric.product_dsps(multiplier + 1, bits) if multiplies else 0) * pe
     varying = 0
-    for (common, amounts), count in _shifts(rule.shift, pe).items():
+    for (common, amounts), count in _shifts(np.broadcast_to(rule.shift, node.output.shape[0]), pe).items():
         kept = max(1, wide - common)
         lane = Resources(lut=fabric.requantize_luts(kept, out, amounts))
         if not is_plain(rule):  # the product, and that rounded, shifted, clamped
@@ -44,9 +44,12 @@ def _scale(rule: Requantize, bits: int, node: Node, pe: int, fabric: RtlFabric) 
             lane += Resources(ff=2 * kept + out)
         elif common:  # the sum, and that rounded, clamped
             lane += Resources(lut=chain(wide - lowest, fabric), ff=wide + kept + out)
-        else:  # what has no sum is only handed on
-            same = min(lowest, out)
-            lane += delay(same, 3, fabric) + Resources(lut=chain(wide - lowest, fabric), ff=3 * (out - same))
+        elif lowest >= out - 1:  # what has no sum, or one that turns the sign, is only handed on
+            lane += delay(out, 3, fabric)
+        else:
+            lane += delay(lowest, 3, fabric) + Resources(
+                lut=chain(wide - lowest, fabric), ff=3 * (out - lowest)
+            )
         lanes += lane * count
         varying += amounts * count
     mult, add = (pe * width * is_in for width, is_in in zip((multiplier, wide), has_table, strict=True))

@@ -27,9 +27,13 @@ def stream_parts(plan: Plan, index: int, fabric: RtlFabric) -> list[Part]:
         elif pe != simd:  # the plan chooses the depth where tokens get narrower
             depth = plan.adapter_depth(index, position) + (landing if pe < simd else 0)
             result.append(stream_part(depth, pe * bits, fabric))
-        if pe % simd and simd % pe:
-            result.append(stream_part(DEFAULT_DEPTH, common_lanes(pe, simd, bits) * bits, fabric))
-        if pe != simd:
+        if pe % simd and simd % pe:  # by way of tokens of both widths
+            common = common_lanes(pe, simd, bits)
+            result.append(stream_part(DEFAULT_DEPTH, common * bits, fabric))
+            result += [
+                Part("adapter", _adapter(*pair, bits, fabric)) for pair in ((pe, common), (common, simd))
+            ]
+        elif pe != simd:
             result.append(Part("adapter", _adapter(pe, simd, bits, fabric)))
     behind = stream_part(DEFAULT_DEPTH + _landing(plan, index), folding.pe * node.output.type.bits, fabric)
     if len(graph.users(index)) > 1:
