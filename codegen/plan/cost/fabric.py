@@ -137,6 +137,7 @@ class RtlFabric(Fabric):
     larger: float  # LUTs of a bit of the larger of two
     choice: float  # LUTs of a bit of a choice, for each word but the first
     shifts: bool  # three registers or more, one behind the other, become one LUT a bit
+    inverts: bool  # behind an inverter, too
     packs: bool  # a DSP takes in the registers around its product, and the first level of a sum
     least_product: int  # bits of the smallest product in a DSP
     block_registers: int  # behind one another in a block RAM
@@ -194,6 +195,7 @@ SEVEN_SERIES_RTL = RtlFabric(
     larger=1.65,
     choice=0.5,
     shifts=True,
+    inverts=False,
     packs=True,
     least_product=9,
     block_registers=1,
@@ -207,6 +209,7 @@ ULTRASCALE_RTL = replace(
     fifo_luts=ULTRASCALE.stream_luts,
     stream=ULTRASCALE.stream,
     window_luts=ULTRASCALE.window,
+    inverts=True,
     packs=False,
 )
 
@@ -248,6 +251,7 @@ ECP5 = RtlFabric(
     larger=5,
     choice=1,
     shifts=False,
+    inverts=False,
     packs=False,
     least_product=1,
     block_registers=2,

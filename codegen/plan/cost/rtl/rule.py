@@ -44,12 +44,10 @@ def _scale(rule: Requantize, bits: int, node: Node, pe: int, fabric: RtlFabric) 
             lane += Resources(ff=2 * kept + out)
         elif common:  # the sum, and that rounded, clamped
             lane += Resources(lut=chain(wide - lowest, fabric), ff=wide + kept + out)
-        elif lowest >= out - 1:  # what has no sum, or one that turns the sign, is only handed on
-            lane += delay(out, 3, fabric)
-        else:
-            lane += delay(lowest, 3, fabric) + Resources(
-                lut=chain(wide - lowest, fabric), ff=3 * (out - lowest)
-            )
+        else:  # what has no sum is only handed on, and so may be a sign that is turned
+            same = out if fabric.inverts and lowest == out - 1 else min(lowest, out)
+            summed = chain(wide - lowest, fabric) if same < out else 0
+            lane += delay(same, 3, fabric) + Resources(lut=summed, ff=3 * (out - same))
         lanes += lane * count
         varying += amounts * count
     mult, add = (pe * width * is_in for width, is_in in zip((multiplier, wide), has_table, strict=True))
