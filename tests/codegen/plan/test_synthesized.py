@@ -1,8 +1,9 @@
 """The cost model of RTL kernels against what Yosys made of whole networks, stage by stage.
 
 Each file holds a plan of a network for a part, and of every stage the LUTs, FFs, multipliers and block RAMs of 18 Kbit
-that `fireline synth` counted in the project of that plan. The network is a shipped checkpoint, or the graph beside it: SqueezeNet
-1.1 with torchvision's weights, which are zeros here but in the first convolution, as the cost depends on no others.
+that `fireline synth` counted in the project of that plan. The network is a shipped checkpoint, or the graph beside it:
+SqueezeNet 1.1 with torchvision's weights, which are zeros here but in the first convolution, as the cost depends on no
+others.
 """
 
 from __future__ import annotations
