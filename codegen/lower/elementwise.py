@@ -182,13 +182,11 @@ def _sum(state: State, node: OnnxNode, sign: Fraction) -> None:
     elif isinstance(a, Constant | QuantizedConstant):
         x = _operand(state, second)
         _map(state, node, x, (sign,) * x.shape[0], channel_constants(a, x, first))
-    elif sign == 1:
-        x, y = (state.activation(name) for name in (first, second))
-        state.values[node.outputs[0]] = state.add(x, y, node.outputs[0])
     else:
         x, y = (state.activation(name) for name in (first, second))
-        less = negated(state, y.mapped((-ONE,) * y.shape[0], (ZERO,) * y.shape[0]))
-        state.values[node.outputs[0]] = state.add(x, less, node.outputs[0])
+        if sign < 0:
+            y = negated(state, y.mapped((-ONE,) * y.shape[0], (ZERO,) * y.shape[0]))
+        state.values[node.outputs[0]] = state.add(x, y, node.outputs[0])
 
 
 def mul(state: State, node: OnnxNode) -> None:
