@@ -32,6 +32,7 @@ def distinct_bits(rows: IntArray, bits: int) -> int:
     depth = len(rows)
     if depth > FEW_ROWS:
         return int(rows[0].size) * bits
-    place = 1 << np.arange(depth)[:, None]
-    columns = np.unique([((rows >> bit & 1) * place).sum(axis=0) for bit in range(bits)])
-    return int(np.count_nonzero((columns > 0) & (columns < (1 << depth) - 1)))
+    place, seen = 1 << np.arange(depth)[:, None], np.zeros(1 << depth, bool)
+    for bit in range(bits):
+        seen[((rows >> bit & 1) * place).sum(axis=0)] = True
+    return int(np.count_nonzero(seen[1:-1]))
