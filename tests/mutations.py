@@ -70,6 +70,11 @@ def kernel(file: str, test: str, old: str, new: str) -> Mutation:
     return Mutation(f"firmware/hls/fireline/{file}.h", old, new, (f"tests/firmware/{test}.py",))
 
 
+def loop(file: str, test: str, old: str, new: str) -> Mutation:
+    """Of a process that is written for its streams."""
+    return Mutation(f"codegen/hls/templates/{file}_body.cpp.j2", old, new, (f"tests/firmware/{test}.py",))
+
+
 MUTATIONS = (
     # The input, every node and every rule of the simulator.
     simulator("images.astype(np.int64) + zero_point", "images.astype(np.int64)"),
@@ -230,9 +235,16 @@ MUTATIONS = (
     kernel("axi", "test_joins", "data >> (lane * L::kSlotBits)", "data >> ((lane ^ 1) * L::kSlotBits)"),
     kernel("axi", "test_joins", "std::int64_t>(values[lane])", "std::int64_t>(values[LANES - 1 - lane])"),
     kernel("axi", "test_stream", "i == VALUES / LANES - 1 && lane == LANES - 1", "i == VALUES / LANES - 1"),
-    kernel("concat", "test_joins", "fold < FIRST ? first.read()", "fold <= FIRST ? first.read()"),
-    kernel("concat", "test_joins", "(fold - FIRST, rest...)", "(fold - FIRST + 1, rest...)"),
-    kernel("fork", "test_joins", "i < TOKENS;", "i < TOKENS - 1;"),
+    kernel("axi", "test_loaded", "i < WORDS;", "i < WORDS - 1;"),
+    loop("concat", "test_joins", "if (fold < ", "if (fold <= "),
+    loop("fork", "test_joins", "i < {{ tokens }};", "i < {{ tokens }} - 1;"),
+    loop("weights_and_pixels", "test_loaded", "is_loaded = true;", "is_loaded = false;"),
+    Mutation(
+        "codegen/hls/bodies.py",
+        "zip(inputs, accumulate(folds), strict=True)",
+        "zip(inputs, folds, strict=True)",
+        ("tests/firmware/test_joins.py",),
+    ),
     kernel("globalavgpool2d", "test_joins", "if (pixel == 0) sum", "if (pixel <= 1) sum"),
     kernel("line_buffer", "test_conv2d", "ix = left + kx;", "ix = left + kx + 1;"),
     kernel("line_buffer", "test_conv2d", "iy = top + ky + j;", "iy = top + ky + j + 1;"),

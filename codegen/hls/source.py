@@ -12,6 +12,7 @@ from fireline.codegen.design.kernels import Fifo, Kernel, Kernels
 from fireline.codegen.design.memories import loaded_words
 from fireline.codegen.geometry.axi import output_bits
 from fireline.codegen.geometry.fires import Fire, find_fires
+from fireline.codegen.hls.bodies import concat_body, fork_body, weights_and_pixels_body
 from fireline.codegen.hls.memories import Memory, memories, storage_pragmas, table_pragmas
 from fireline.codegen.hls.names import identifier
 from fireline.codegen.hls.parameters import cpp_type
@@ -35,12 +36,12 @@ class Stream:
 
 @dataclass(frozen=True)
 class Function:
-    """A process: its memories and what is said of them, then the call of a kernel."""
+    """A process: its memories and what is said of them, then its statements, mostly the call of a kernel."""
 
     signature: str
     memories: tuple[Memory, ...]
     pragmas: tuple[str, ...]
-    call: str
+    body: str
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Top:
-    """What is in the top function."""
+    """What is in the top function, and its processes that are not in headers."""
 
+    functions: tuple[Function, ...]
     streams: tuple[Stream, ...]
     calls: tuple[str, ...]
 
@@ -73,12 +75,16 @@ def layers(made: Kernels) -> list[Layer]:
 def top(made: Kernels) -> Top:
     """The top function of a design."""
     writer = _Writer(made)
-    calls = []
+    functions, calls = [], []
     for name, group in _stages(made):
         inside = list(group)
-        calls += [writer.stage_call(name, inside)] if name else [writer.direct_call(one) for one in inside]
+        if name:
+            calls.append(writer.stage_call(name, inside))
+            continue
+        functions += [writer.process(one) for one in inside if writer.is_process(one)]
+        calls += [writer.direct_call(one) for one in inside]
     streams = [writer.streams[i] for i in range(len(made.fifos)) if not writer.is_inside(i)]
-    return Top(tuple(streams + _loading_streams(made.plan)), tuple(calls))
+    return Top(tuple(functions), tuple(streams + _loading_streams(made.plan)), tuple(calls))
 
 
 def _stages(made: Kernels) -> Iterable[tuple[str | None, Iterable[Kernel]]]:
@@ -89,6 +95,7 @@ class _Writer:
     def __init__(self, made: Kernels) -> None:
         self.made, self.plan, self.nodes = made, made.plan, made.plan.graph.nodes
         self.streams = _streams(made)
+        self._pixels = f"params::{identifier(made.plan.graph.input.name)}"
         self.stages: dict[int, set[str | None]] = {place: set() for place in range(len(made.fifos))}
         for kernel in made.kernels:
             for place in (*kernel.inputs, *kernel.outputs):
@@ -115,11 +122,11 @@ class _Writer:
             names = [variables[i] for i in (*kernel.inputs, *kernel.outputs)]
             if len(inside) == 1:
                 functions.append(self._function(kernel, signature, names))
-            elif _is_plain(kernel):
-                calls.append(self._plain_call(kernel, names))
-            else:
-                functions.append(self._process(kernel))
+            elif self.is_process(kernel):
+                functions.append(self.process(kernel))
                 calls.append(self._process_call(kernel, names))
+            else:
+                calls.append(self._resize_call(kernel, names))
         return Layer(
             name=stage,
             comment=_fire_comment(self.plan, fires[stage]) if stage in fires else describe(self.plan, node),
@@ -142,28 +149,42 @@ class _Writer:
         names = [self.streams[i].variable for i in (*kernel.inputs, *kernel.outputs)]
         match kernel.operation:
             case design.Pixels():
-                return _input_call(self.plan, names[0])
+                names = ["input", *names]
+                if not self.is_process(kernel):
+                    return f"fl::axi_input<{self._pixels}>({', '.join(names)})"
             case design.Results(tokens, lanes):
                 fifo, bits = self.made.fifos[kernel.inputs[0]], output_bits(self.nodes[-1])
                 numbers = f"{bits}, {tokens * lanes}, {cpp_type(fifo.type)}, {lanes}"
                 return f"fl::axi_output<{numbers}>({names[0]}, output)"
+            case design.Widen() | design.Narrow():
+                return self._resize_call(kernel, names)
+        return self._process_call(kernel, names)
+
+    def is_process(self, kernel: Kernel) -> bool:
+        """Whether a kernel is a function of the project, and not one of a header alone."""
+        match kernel.operation:
+            case design.Widen() | design.Narrow() | design.Results():
+                return False
+            case design.Pixels():
+                return bool(self.plan.loaded)
             case _:
-                return self._plain_call(kernel, names)
+                return True
 
     def _ports(self, inside: list[Kernel]) -> dict[int, str]:
         """The FIFOs at the edge of a stage, and what they are called inside."""
         read = [i for kernel in inside for i in kernel.inputs if not self.is_inside(i)]
         written = [i for kernel in inside for i in kernel.outputs if not self.is_inside(i)]
-        names = ["input"] if len(read) == 1 else [f"input{i}" for i in range(len(read))]
-        return dict(zip([*read, *written], [*names, "output"], strict=True))
+        return dict(zip([*read, *written], [*_numbered("input", len(read)), "output"], strict=True))
 
-    def _process(self, kernel: Kernel) -> Function:
-        """A kernel of a stage of several, as a function of its own."""
-        inputs = [f"fl::Stream<{_token(self.made.fifos[i])}>& input" for i in kernel.inputs]
-        outputs = [f"fl::Stream<{_token(self.made.fifos[i])}>& output" for i in kernel.outputs]
-        words = [f"fl::Stream<fl::WeightWord>& {_loading(self.plan, i)}" for i in self._loaded(kernel)]
-        signature = f"static void {_function_name(kernel)}({', '.join([*inputs, *outputs, *words])})"
-        return self._function(kernel, signature, ["input", "output"])
+    def process(self, kernel: Kernel) -> Function:
+        """A kernel as a function of its own."""
+        names = [*_numbered("input", len(kernel.inputs)), *_numbered("output", len(kernel.outputs))]
+        types = [f"fl::Stream<{_token(self.made.fifos[i])}>" for i in (*kernel.inputs, *kernel.outputs)]
+        if isinstance(kernel.operation, design.Pixels):
+            names, types = ["input", *names], [f"fl::AxiStream<{self._pixels}::kBeatBits>", *types]
+        parameters = [f"{type}& {name}" for type, name in zip(types, names, strict=True)]
+        parameters += [f"fl::Stream<fl::WeightWord>& {_loading(self.plan, i)}" for i in self._loaded(kernel)]
+        return self._function(kernel, f"static void {_function_name(kernel)}({', '.join(parameters)})", names)
 
     def _process_call(self, kernel: Kernel, names: list[str]) -> str:
         words = [_loading(self.plan, i) for i in self._loaded(kernel)]
@@ -176,13 +197,25 @@ class _Writer:
             assert kernel.node is not None
             pragmas += table_pragmas(self.plan, kernel.node, node_constants(self.plan, kernel.node).tables)
         arguments = [*names, *(memory.variable for memory in held if memory.variable != "rom")]
-        return Function(signature, held, tuple(pragmas), self._kernel_call(kernel, names, arguments))
+        return Function(signature, held, tuple(pragmas), self._body(kernel, arguments))
 
-    def _kernel_call(self, kernel: Kernel, names: list[str], arguments: list[str]) -> str:
-        """The call of a kernel that is a function's only statement."""
+    def _body(self, kernel: Kernel, arguments: list[str]) -> str:
+        """The statements of a function: the call of a kernel, or its loop."""
         match kernel.operation:
-            case design.Join() | design.Fork() | design.Widen() | design.Narrow():
-                return self._plain_call(kernel, names)
+            case design.Fork(tokens):
+                return fork_body(tokens, arguments[0], arguments[1:])
+            case design.Join(pixels, folds):
+                token = _token(self.made.fifos[kernel.outputs[0]])
+                return concat_body(pixels, folds, token, arguments[:-1], arguments[-1])
+            case design.Pixels():
+                streams = [_loading(self.plan, i) for i in self.plan.loaded]
+                words = dict(zip(streams, loaded_words(self.plan), strict=True))
+                return weights_and_pixels_body(self._pixels, words, *arguments)
+            case _:
+                return f"    {self._kernel_call(kernel, arguments)};\n"
+
+    def _kernel_call(self, kernel: Kernel, arguments: list[str]) -> str:
+        """The call of the kernel of a node."""
         assert kernel.node is not None
         node = self.nodes[kernel.node]
         params, space = f"params::{identifier(node.name)}", f"weights::{identifier(node.name)}"
@@ -206,21 +239,13 @@ class _Writer:
                 name = f"{node.kind}<{params}, {space}::Requantize>"
         return f"fl::{name}({', '.join(arguments)})"
 
-    def _plain_call(self, kernel: Kernel, names: list[str]) -> str:
-        """The call of a kernel that has neither memories nor constants."""
-        fifos = [self.made.fifos[i] for i in (*kernel.inputs, *kernel.outputs)]
-        match kernel.operation:
-            case design.Fork(tokens):
-                return f"fl::fork<{tokens}>({', '.join(names)})"
-            case design.Widen(tokens) | design.Narrow(tokens):
-                name = "widen" if isinstance(kernel.operation, design.Widen) else "narrow"
-                numbers = f"{tokens}, {cpp_type(fifos[0].type)}, {fifos[0].lanes}, {fifos[1].lanes}"
-                return f"fl::{name}<{numbers}>({', '.join(names)})"
-            case design.Join(pixels, folds):
-                numbers = ", ".join(map(str, (pixels, sum(folds), *folds)))
-                return f"fl::concat<{numbers}>({', '.join([names[-1], *names[:-1]])})"
-            case _:
-                raise AssertionError(f"{kernel.name} is no plain kernel")
+    def _resize_call(self, kernel: Kernel, names: list[str]) -> str:
+        """The call of a kernel that changes the lanes of a stream."""
+        assert isinstance(kernel.operation, design.Widen | design.Narrow)
+        name = "widen" if isinstance(kernel.operation, design.Widen) else "narrow"
+        before, after = (self.made.fifos[i] for i in (*kernel.inputs, *kernel.outputs))
+        numbers = f"{kernel.operation.tokens}, {cpp_type(before.type)}, {before.lanes}, {after.lanes}"
+        return f"fl::{name}<{numbers}>({', '.join(names)})"
 
     def _has_constants(self, kernel: Kernel) -> bool:
         if kernel.node is None or isinstance(kernel.operation, design.LineBuffer):
@@ -228,23 +253,23 @@ class _Writer:
         return has_constants(self.nodes[kernel.node])
 
     def _loaded(self, kernel: Kernel) -> list[int]:
-        is_mvu = isinstance(kernel.operation, design.Mvu)
-        return [i for i in self.plan.loaded if i == kernel.node and is_mvu]
-
-
-def _is_plain(kernel: Kernel) -> bool:
-    return isinstance(kernel.operation, design.Fork | design.Widen | design.Narrow | design.Join)
+        """The nodes whose weights pass through a kernel."""
+        match kernel.operation:
+            case design.Pixels():
+                return list(self.plan.loaded)
+            case design.Mvu():
+                return [i for i in self.plan.loaded if i == kernel.node]
+            case _:
+                return []
 
 
 def _header(kernel: Kernel) -> str:
-    """The header of a kernel."""
+    """The header of what a kernel calls, or its loop needs."""
     match kernel.operation:
-        case design.Fork():
-            return "fork"
+        case design.Fork() | design.Join():
+            return "stream"
         case design.Widen() | design.Narrow():
             return "resize"
-        case design.Join():
-            return "concat"
         case design.LineBuffer():
             return "line_buffer"
         case design.Mvu():
@@ -260,7 +285,18 @@ def _header(kernel: Kernel) -> str:
 
 
 def _function_name(kernel: Kernel) -> str:
-    return kernel.name.replace(".", "_")
+    """Of a process; each kind ends in its own way, so that no two are equal."""
+    match kernel.operation:
+        case design.Pixels():
+            return "weights_and_pixels"
+        case design.Join():
+            return f"{kernel.name}_join"
+        case _:
+            return kernel.name.replace(".", "_")
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}{i}" for i in range(count)]
 
 
 def _token(fifo: Fifo) -> str:
@@ -296,16 +332,6 @@ def _loading(plan: Plan, index: int) -> str:
     Names of nodes are lower-case, so these are nobody's.
     """
     return f"{identifier(plan.graph.nodes[index].name)}_ROM"
-
-
-def _input_call(plan: Plan, first: str) -> str:
-    """The statement of the process that reads the design's input."""
-    params = f"params::{identifier(plan.graph.input.name)}"
-    if not plan.loaded:
-        return f"fl::axi_input<{params}>(input, {first})"
-    numbers = ", ".join([params, *map(str, loaded_words(plan))])
-    streams = ", ".join(["input", first, *(_loading(plan, i) for i in plan.loaded)])
-    return f"fl::axi_input_and_weights<{numbers}>({streams})"
 
 
 def _fire_comment(plan: Plan, fire: Fire) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fireline.sim.lint import loops, pragmas, regions, words
+from fireline.sim.lint import loops, pragmas, regions, subset, words
 from fireline.sim.lint.findings import Finding
 from fireline.sim.lint.program import Program
 from fireline.sim.lint.project import read_project
@@ -36,6 +36,10 @@ def check_project(folder: Path) -> list[Finding]:
         *loops.nests(program, contexts),
         *loops.ports(program, contexts),
         *words.words(program),
+        *subset.packs(program),
+        *subset.tags(program),
+        *subset.initializers(program),
+        *subset.region_arrays(program),
     ]
     # Instances of one template are one place.
     return sorted({(f.file, f.line, f.rule): f for f in reversed(found)}.values())

@@ -156,7 +156,7 @@ class Program:
         self.errors: dict[int, str] = {}  # of pragmas, by line
         for diagnostic in unit.diagnostics:
             if diagnostic.severity >= 3:
-                line = int(diagnostic.location.line) if self._is_own(diagnostic.location) else 0
+                line = int(diagnostic.location.line) if self.is_own(diagnostic.location) else 0
                 if line not in self.source.pragmas:
                     place = self.source.place(line)
                     raise FirelineError(
@@ -178,7 +178,8 @@ class Program:
         self.top = found
 
     @staticmethod
-    def _is_own(location: Cursor) -> bool:
+    def is_own(location: Cursor) -> bool:
+        """Whether a place is in the project's text, not in a header of Vitis or of the system."""
         return location.file is not None and location.file.name == clang.UNIT
 
     def function(self, cursor: Cursor) -> Function | None:
@@ -186,7 +187,7 @@ class Program:
         key = str(cursor.get_usr())
         if key not in self._functions:
             definition = cursor if cursor.is_definition() else cursor.get_definition()
-            own = definition is not None and self._is_own(definition.location)
+            own = definition is not None and self.is_own(definition.location)
             has_body = own and any(c.kind.name == "COMPOUND_STMT" for c in definition.get_children())
             self._functions[key] = Function(definition, self) if has_body else None
         return self._functions[key]

@@ -36,12 +36,9 @@ struct AxiWord {
 template <int BITS>
 using AxiStream = Stream<AxiWord<BITS>>;
 
-template <int BITS>
-void load_memories(AxiStream<BITS>&) {}
-
-// WORDS: of each memory.
-template <int BITS, int WORDS, int... MORE, class... Rest>
-void load_memories(AxiStream<BITS>& input, Stream<WeightWord>& first, Rest&... rest) {
+// WORDS of weights, for one memory.
+template <int BITS, int WORDS>
+void axi_weights(AxiStream<BITS>& input, Stream<WeightWord>& words) {
     constexpr int kBeats = 64 / BITS;
     std::uint64_t word = 0;
     for (int i = 0; i < WORDS; ++i) {
@@ -49,10 +46,9 @@ void load_memories(AxiStream<BITS>& input, Stream<WeightWord>& first, Rest&... r
             FL_PIPELINE(1)
             const std::uint64_t data = static_cast<std::uint64_t>(input.read().data);
             word = beat == 0 ? data : word | data << (beat * BITS);
-            if (beat == kBeats - 1) first.write(weight_word(word));
+            if (beat == kBeats - 1) words.write(weight_word(word));
         }
     }
-    load_memories<BITS, MORE...>(input, rest...);
 }
 
 template <class L>
@@ -68,16 +64,6 @@ void axi_input(AxiStream<L::kBeatBits>& input, Stream<Token<typename L::Value, L
         }
         output.write(pack(values));
     }
-}
-
-// Fills the memories once, then as above.
-template <class L, int... WORDS, class... Words>
-void axi_input_and_weights(AxiStream<L::kBeatBits>& input, Stream<Token<typename L::Value, L::kBeatChannels>>& output,
-                           Words&... words) {
-    static bool is_loaded = false;
-    if (!is_loaded) load_memories<L::kBeatBits, WORDS...>(input, words...);
-    is_loaded = true;
-    axi_input<L>(input, output);
 }
 
 template <int BITS, int VALUES, class T, int LANES>

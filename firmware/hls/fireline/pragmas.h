@@ -7,6 +7,8 @@
 // A pipeline is of style flp: it gives away what it holds when no input comes. Style frp is dropped where loops share a
 // stream, and puts FIFOs behind every process that no plan counts.
 //
+// PandA Bambu pipelines no loops, and takes a function that holds such a pragma for a pipelined function.
+//
 // FL_DISTANCE says how many iterations lie at least between two accesses to a place of a memory, a read after a write
 // (RAW) or a write after a read (WAR). Only the generator says so, who computed it.
 #ifndef FIRELINE_PRAGMAS_H_
@@ -19,7 +21,11 @@
 #define FL_INLINE FL_PRAGMA(HLS inline)
 #define FL_DATAFLOW FL_PRAGMA(HLS dataflow)
 #define FL_PROCESS(...) __VA_ARGS__
+#ifdef __BAMBU__
+#define FL_PIPELINE(ii)
+#else
 #define FL_PIPELINE(ii) FL_PRAGMA(HLS pipeline II = ii style = flp)
+#endif
 #define FL_PARTITION(array, dimension) FL_PRAGMA(HLS array_partition variable = array complete dim = dimension)
 #define FL_RESHAPE(array, dimension) FL_PRAGMA(HLS array_reshape variable = array complete dim = dimension)
 #define FL_DISTANCE(array, order, steps) FL_PRAGMA(HLS dependence variable = array type = inter direction = order distance = steps dependent = true)

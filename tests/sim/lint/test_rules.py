@@ -84,8 +84,12 @@ def region(body: str, ports: str = PORTS) -> str:
     )
 
 
+PACK = "template <class... Outputs>\nvoid all(Outputs&... outputs);\n"
+TAG = "struct Tag {};\nvoid tagged(Tag %s, hls::stream<Word>& input, hls::stream<Word>& output) { copy<8>(input, output); }\n"
+INNER = (REGION % "").replace("top(", "inner(").replace("& output)", "& output, const short (&values)[4][8])")
 PASS = "output.write(input.read());"
 MIDDLE = "hls::stream<Word, 2> middle;\n"
+IN_SRL = "#pragma HLS bind_storage variable = middle type = fifo impl = srl\n"
 TWICE = "copy<8>(input, middle); copy<8>(middle, output);"
 MEMORY = "static short memory[64];\n"
 SAID = "#pragma HLS bind_storage variable = memory type = ram_s2p impl = bram\n"
@@ -126,6 +130,11 @@ BROKEN = {
     "no distance": ("dependence", loop("memory[i] = memory[length];\n" + PASS, f"{MEMORY}#pragma HLS dependence variable = memory type = inter direction = RAW dependent = true")),
     "a struct on a stream": ("word", region(f"hls::stream<Pixel, 2> pixels;\nhls::stream<Word, 2> middle;\n{TWICE}")),
     "structs in a memory": ("word", loop(PASS, "static Pixel memory[8];")),
+    "a parameter pack": ("subset", region(MIDDLE + TWICE).replace(COPY, COPY + PACK)),
+    "a tag without a name": ("subset", region(f"{MIDDLE}copy<8>(input, middle); tagged(Tag(), middle, output);").replace(COPY, COPY + TAG % "")),
+    "an empty list of values": ("subset", loop("ap_int<8> sums[4] = {};\n" + PASS)),
+    "a short list of values": ("subset", loop("ap_int<8> sums[4] = {1, 2};\n" + PASS)),
+    "a table through a region": ("subset", f"{KERNELS}{COPY}{INNER}void top(hls::stream<Word>& input, hls::stream<Word>& output) {{{PORTS}#pragma HLS dataflow\ninner(input, output, table);\n}}\n"),
     "a broad stream": ("word-width", region(f"hls::stream<ap_uint<5000>, 2> broad;\nhls::stream<Word, 2> middle;\n{TWICE}")),
 }  # fmt: skip
 
@@ -154,6 +163,8 @@ KEPT = {
         f"{ROM}#pragma HLS array_reshape variable = table complete dim = 2",
     ),
     "a read and a write": loop("memory[i] = memory[length];\n" + PASS, f"{MEMORY}{SAID}#pragma HLS dependence variable = memory type = inter direction = RAW distance = 2 dependent = true"),
+    "a tag with a name": region(f"{MIDDLE}{IN_SRL}copy<8>(input, middle); tagged(Tag(), middle, output);").replace(COPY, COPY + TAG % "tag"),
+    "all values of a list": loop("const ap_int<8> sums[2] = {1, 2};\n" + PASS),
     "a nest": loop(PASS, "for (int y = 0; y < 4; ++y) {", after="}"),
     "what is constant is not there": loop("Word x = input.read();\nconstexpr int kTwice = 0;\nif (kTwice) output.write(x);\noutput.write(x);"),
 }  # fmt: skip
