@@ -70,6 +70,13 @@ def kernel(file: str, test: str, old: str, new: str) -> Mutation:
     return Mutation(f"firmware/hls/fireline/{file}.h", old, new, (f"tests/firmware/{test}.py",))
 
 
+def audit(path: str, old: str, new: str) -> Mutation:
+    """Of what only hardware would show."""
+    return Mutation(
+        path, old, new, ("tests/sim/lint/test_audit.py", "tests/codegen/hls/test_project_parts.py")
+    )
+
+
 def loop(file: str, test: str, old: str, new: str) -> Mutation:
     """Of a process that is written for its streams."""
     return Mutation(f"codegen/hls/templates/{file}_body.cpp.j2", old, new, (f"tests/firmware/{test}.py",))
@@ -235,6 +242,16 @@ MUTATIONS = (
     kernel("axi", "test_joins", "data >> (lane * L::kSlotBits)", "data >> ((lane ^ 1) * L::kSlotBits)"),
     kernel("axi", "test_joins", "std::int64_t>(values[lane])", "std::int64_t>(values[LANES - 1 - lane])"),
     kernel("axi", "test_stream", "i == VALUES / LANES - 1 && lane == LANES - 1", "i == VALUES / LANES - 1"),
+    audit("codegen/hls/rule.py", 'int(values.min()) if name == "shift" else ', ""),
+    audit("codegen/hls/memories.py", "None, folds)", "None, None)"),
+    audit("firmware/hls/fireline/pragmas.h", "style = flp)", "style = frp)"),
+    audit("firmware/hls/fireline/line_buffer.h", "(address + column)", "(address * 3 + column)"),
+    audit("firmware/hls/fireline/line_buffer.h", "Column column =", "int column ="),
+    audit(
+        "firmware/hls/fireline/mvu.h",
+        "window[step + i] = token;",
+        "window[step + i] = token; token = window[step + i];",
+    ),
     kernel("axi", "test_loaded", "i < WORDS;", "i < WORDS - 1;"),
     loop("concat", "test_joins", "if (fold < ", "if (fold <= "),
     loop("fork", "test_joins", "i < {{ tokens }};", "i < {{ tokens }} - 1;"),

@@ -14,4 +14,4 @@ def test_every_kernel_is_mutated() -> None:
         (ROOT / "codegen/hls/templates").glob("*_body.cpp.j2"),
     )
     kernels = {path.relative_to(ROOT).as_posix() for found in places for path in found}
-    assert kernels - mutated == {"firmware/hls/fireline/pragmas.h"}
+    assert not kernels - mutated

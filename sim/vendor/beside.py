@@ -123,21 +123,25 @@ def _device(part: str) -> str:
 def _stage(name: str, report: ToolReport, stages: Iterable[str]) -> Figures | None:
     """The figures of a stage: of the module of its name, or the sum of its processes where other stages lie in that.
 
-    A process is called NAME_mvu or NAME_line_buffer; Vitis adds _s or a number to a template's, and Vivado's instances
-    end in _U0.
+    A process is called NAME_mvu or NAME_line_buffer, and the concatenation of a Fire module, whose region holds the
+    other stages, NAME_join; Vitis adds _s or a number to a template's, and Vivado's instances end in _U0.
     """
     if report.by_stage:
         return report.parts.get(name)
     others = [other for other in stages if other.startswith(f"{name}_")]
     found: dict[str, Figures] = {}
-    for module, figures in report.parts.items():
-        plain = re.sub(r"(_s|_U\d+|_fu_\d+)+$", "", module.removeprefix("grp_"))
+    modules = {
+        module: re.sub(r"(_s|_U\d+|_fu_\d+)+$", "", module.removeprefix("grp_")) for module in report.parts
+    }
+    if f"{name}_join" in modules.values():
+        return next(report.parts[module] for module, plain in modules.items() if plain == f"{name}_join")
+    for module, plain in modules.items():
         if "_Pipeline_" in plain or any(plain == other or plain.startswith(f"{other}_") for other in others):
             continue
         if plain == name and not others:
-            return figures
+            return report.parts[module]
         if plain.startswith(f"{name}_") and not plain.endswith("_resized"):
-            found.setdefault(plain, figures)
+            found.setdefault(plain, report.parts[module])
     if not found:
         return None
     return Figures(*(_together(name, [getattr(one, name) for one in found.values()]) for name in NAMES))

@@ -21,6 +21,8 @@ from fireline.errors import FirelineError
 from fireline.graph import Graph
 from tests.codegen.networks import squeezenet1_1
 from tests.firmware.harness import assert_exact, drawn, least, plan
+from tests.firmware.test_joins import joins
+from tests.firmware.test_loaded import GRAPH, loaded_plan
 from tests.graphs import fire_network, random_pixels
 
 
@@ -62,12 +64,15 @@ def test_files_are_named_after_the_network(folder: Path) -> None:
     assert "src/layers/fire2_squeeze.cpp" not in names
 
 
-def test_sources_are_formatted(folder: Path) -> None:
+def test_sources_are_formatted(folder: Path, tmp_path: Path) -> None:
     clang_format = shutil.which("clang-format", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if not clang_format:
         pytest.skip("clang-format is not installed")
     style = folder / ".clang-format"
-    sources = [*folder.rglob("*.h"), *folder.rglob("*.cpp"), files("fireline.sim.dataflow") / "loop.cpp"]
+    write_project(plan(joins(), drawn(1)), tmp_path / "joins")
+    write_project(loaded_plan(GRAPH, 0), tmp_path / "loaded")
+    sources = [file for one in (folder, tmp_path) for kind in ("*.h", "*.cpp") for file in one.rglob(kind)]
+    sources.append(Path(str(files("fireline.sim.dataflow") / "loop.cpp")))
     command = [clang_format, "--dry-run", "-Werror", f"--style=file:{style}", *map(str, sources)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[:2000]
@@ -79,6 +84,7 @@ def test_hls_scripts_name_every_source(folder: Path) -> None:
     for source in sources:
         assert f"syn.file={source}\n" in config
         assert f"add_files {source} " in script
+    assert "AR 76960" in (folder / "README.md").read_text()  # without it some versions export no IP
     assert "part=xc7z020clg400-1\n" in config
     assert "create_clock -period 8.000 " in script
 

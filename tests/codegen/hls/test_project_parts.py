@@ -10,18 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fireline.codegen.design.kernels import kernels
 from fireline.codegen.design.memories import pack_rows
 from fireline.codegen.design.stages import Fork, Resize, design
 from fireline.codegen.geometry.axi import Beat, input_beat, output_bits
 from fireline.codegen.geometry.fires import find_fires
 from fireline.codegen.geometry.line_buffer import Distances, buffer_rows, distances, fill_pixels
+from fireline.codegen.hls.memories import memories, storage_pragmas
 from fireline.codegen.plan.devices import device
 from fireline.codegen.plan.foldings import Folding
 from fireline.codegen.plan.simple import simple_plan
 from fireline.codegen.plan.weights import rom_rows
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph
-from tests.firmware.harness import least, most, plan
+from tests.firmware.harness import Choose, least, most, plan
 from tests.graphs import Builder, fire_network
 
 
@@ -120,6 +122,27 @@ def test_accesses_may_be_one_step_apart() -> None:
     node = b.nodes[1]
     assert isinstance(node, Conv2d)
     assert distances(node, (2, 6, 6), 2, 3) == Distances(1, 5)
+
+
+@pytest.mark.parametrize(
+    ("choose", "largest", "sums"),
+    [
+        (least, "FL_DISTANCE(largest, RAW, 16)", "FL_DISTANCE(sums, RAW, 16)"),
+        (most, *["FL_PARTITION({}, 0)"] * 2),
+    ],
+)
+def test_pools_say_how_far_apart_their_accesses_are(choose: Choose, largest: str, sums: str) -> None:
+    """A row of pixels, of 16 channels each, or one token in registers."""
+    b = Builder((16, 6, 6), seed=0)
+    b.globalavgpool(b.maxpool(0, (2, 2), (2, 2)))
+    made = kernels(plan(b.graph(), choose))
+    said = {
+        memory.variable: storage_pragmas(memory)
+        for kernel in made.kernels
+        for memory in memories(made.plan, kernel)
+        if kernel.name.endswith(("along", "globalavgpool"))
+    }
+    assert largest.format("largest") in said["largest"] and sums.format("sums") in said["sums"]
 
 
 def test_a_line_buffer_holds_kernel_plus_stride_minus_one_rows() -> None:
