@@ -20,6 +20,7 @@ from fireline.sim.vendor.csynth import read_csynth
 from fireline.sim.vendor.figures import ESTIMATED, ROUTED, SYNTHESIZED, Figures
 from fireline.sim.vendor.vivado import read_vivado
 from tests.graphs import fire_network
+from tests.qonnx_models import fire_model
 
 CSYNTH = """<profile>
 <ReportVersion><Version>2023.1</Version></ReportVersion>
@@ -195,6 +196,19 @@ def test_command(tmp_path: Path) -> None:
     assert re.search(r"the design\W+interval, cycles\W+[\d,]+\W+300\W.*estimated by Vitis HLS", result.output)
     rows = json.loads(CliRunner().invoke(fireline, [*command, "--json"]).output)
     assert [r["found"] for r in rows if (r["stage"], r["figure"]) == ("fire2_squeeze", "dsp")] == [8]
+
+
+def test_a_plan_says_what_was_found_of_its_project_alone(tmp_path: Path) -> None:
+    model = fire_model(tmp_path).rename(tmp_path / "model.onnx")
+    project = ["--device", "xc7z020", "--out", str(tmp_path / "project")]
+    assert CliRunner().invoke(fireline, ["generate", str(model), *project]).exit_code == 0
+    command = ["plan", str(tmp_path), "--device", "xc7z020", "--json"]
+    top = json.loads((tmp_path / "project" / "tb" / "network.json").read_text())["name"]
+    (tmp_path / "project" / "csynth.xml").write_text(CSYNTH.replace(">network<", f">{top}<"))
+    for more, found in (([], {300}), (["--target-fps", "20000"], set())):
+        result = CliRunner().invoke(fireline, [*command, *more])
+        rows = json.loads(result.output)["found"]
+        assert {row["found"] for row in rows if row["figure"] == "interval" and not row["stage"]} == found
 
 
 def test_report_page() -> None:
