@@ -58,8 +58,13 @@ def test_every_pipeline_is_a_flushing_one(program: Program) -> None:
     assert stated and all(pragma.chosen("style") == "flp" for pragma in stated)
 
 
-def test_addresses_have_no_products(program: Program, pipelines: list[Pipeline]) -> None:
+def test_addresses_have_no_products(
+    program: Program, pipelines: list[Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Row 13: a product of what is not constant may take a DSP slice that the plan gave away."""
+    monkeypatch.setattr(
+        "fireline.sim.lint.accesses._short", lambda text: text
+    )  # as they are written, in full
     addresses = set()
     for pipeline in pipelines:
         for access in Walk(program).used(pipeline.body, dict(pipeline.known)):
@@ -67,7 +72,7 @@ def test_addresses_have_no_products(program: Program, pipelines: list[Pipeline])
                 # Within a row of weights, indices are those of lanes.
                 addresses |= set(access.indices[:1] if access.variable.name == "rom" else access.indices)
     texts = {address for address in addresses if isinstance(address, str)}
-    assert len(texts) > 5 and not [text for text in texts if re.search(r"[\w)]\*", text)]
+    assert len(texts) > 5 and not [text for text in texts if re.search(r"[\w)]\*|operator\*\(", text)]
 
 
 def test_what_lives_from_iteration_to_iteration_is_narrow(program: Program) -> None:
