@@ -97,8 +97,7 @@ def run(folder: Path, cases: Sequence[Case]) -> None:
     for i, case in enumerate(cases):
         bench += _instance(folder, i, case)
     (folder / "bench.sv").write_text("\n".join([*bench, "endmodule", ""]))
-    (folder / "main.cpp").write_text(MAIN)
-    _build(folder)
+    build(folder)
     for stall in (0, 1):
         subprocess.run(["./build/Vbench", str(stall)], cwd=folder, check=True, timeout=60)
         for i, case in enumerate(cases):
@@ -202,7 +201,9 @@ def _fifo(name: str, width: int, s: Stream) -> list[str]:
     ]
 
 
-def _build(folder: Path) -> None:
+def build(folder: Path, places: Sequence[Path] = (LIBRARY,)) -> None:
+    """Make build/Vbench of bench.sv and main.cpp in `folder`, with the modules that are found first in `places`."""
+    (folder / "main.cpp").write_text(MAIN)
     command = [str(TOOL), "--cc", "--exe", "--build", "--top-module", "bench", "-Mdir", "build", "-O1"]
     command += [
         "-Wall",
@@ -210,8 +211,7 @@ def _build(folder: Path) -> None:
         "-Wno-UNUSED",
         "-Wno-UNDRIVEN",
         "-Wno-PINCONNECTEMPTY",
-        "-y",
-        str(LIBRARY),
+        *(part for place in places for part in ("-y", str(place))),
         str(LIBRARY / "lint.vlt"),
     ]
     command += ["--x-initial", "0", "-CFLAGS", "-O0", str(HERE / "endpoints.sv"), "bench.sv", "main.cpp"]
