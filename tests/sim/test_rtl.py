@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fireline.codegen.plan.foldings import Plan
@@ -28,6 +29,17 @@ def project(made: Plan, folder: Path) -> Path:
     return folder / "project"
 
 
+def assert_models_run_alike(folder: Path) -> None:
+    """Of the sources and with the test bench's models: every tensor, and every cycle."""
+    type, shape = rtl.load(folder).graph.input.output.type, rtl.load(folder).graph.input.output.shape
+    images = np.random.default_rng(2).integers(type.min, type.max, (2, *shape), endpoint=True)
+    sources = rtl.run_images(rtl.build(folder), folder, images)
+    models = rtl.run_images(rtl.build_fast(folder, "-O0"), folder, images)
+    assert sources.ends == models.ends
+    for name, integers in sources.traces.items():
+        np.testing.assert_array_equal(models.traces[name], integers, name)
+
+
 @needs_verilator
 @pytest.mark.slow
 def test_a_fire_network_is_exact_and_as_fast_as_simulated(tmp_path: Path) -> None:
@@ -39,6 +51,7 @@ def test_a_fire_network_is_exact_and_as_fast_as_simulated(tmp_path: Path) -> Non
     for stage in result.stages:
         assert (stage.latency, stage.interval) == (stage.planned_latency, stage.planned_interval), stage.name
     assert rtl.cosimulate(folder, images=2, stall=5).mismatches == 0
+    assert_models_run_alike(folder)
     weights = (folder / "weights.bin").read_bytes()
     # Another weight, and the model is another network: the check can fail.
     (folder / "weights.bin").write_bytes(bytes([weights[0] ^ 1]) + weights[1:])
