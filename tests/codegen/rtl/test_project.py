@@ -80,12 +80,17 @@ def test_weights_that_are_loaded_are_no_constants(tmp_path: Path) -> None:
     assert 8 * sum(words) == (folder / "weights.bin").stat().st_size
 
 
-def test_slang_has_nothing_to_say(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("with_models", [False, True])
+def test_slang_has_nothing_to_say(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], with_models: bool
+) -> None:
     slang = pytest.importorskip("pyslang", reason="pip install pyslang").driver
-    folder = loading(tmp_path / "project") / "rtl"
+    folder = loading(tmp_path / "project")
     driver = slang.Driver()
     driver.addStandardArgs()
-    files = " ".join(str(path) for path in sorted(folder.glob("*.sv")))
+    sources = {path.name: path for path in sorted(folder.glob("rtl/*.sv"))}
+    models = {path.name: path for path in folder.glob("tb/*.sv") if with_models}
+    files = " ".join(str(path) for path in (sources | models).values())
     # Whether a cast changes a type depends on a module's parameters.
     command = f"slang -Wextra -Wno-useless-cast -Werror --top network {files}"
     assert driver.parseCommandLine(command, slang.CommandLineOptions())
@@ -94,8 +99,10 @@ def test_slang_has_nothing_to_say(tmp_path: Path, capfd: pytest.CaptureFixture[s
 
 
 @needs_verilator
-def test_verilator_has_no_warning(tmp_path: Path) -> None:
-    command = ["make", "-C", str(loading(tmp_path / "project")), "lint", f"VERILATOR={TOOL}"]
+@pytest.mark.parametrize("models", ["", "-y tb"])
+def test_verilator_has_no_warning(tmp_path: Path, models: str) -> None:
+    folder = loading(tmp_path / "project")
+    command = ["make", "-C", str(folder), "lint", f"VERILATOR={TOOL}", f"MODELS={models}"]
     made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode == 0 and "%Warning" not in made.stdout + made.stderr, made.stdout + made.stderr
 
