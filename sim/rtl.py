@@ -171,16 +171,18 @@ def run_images(executable: Path, project: Path, integers: npt.ArrayLike, stall: 
     return Run(traces, {line[0]: tuple(map(int, line[1:])) for line in lines})
 
 
-def engine(graph: Graph, project: Path, jobs: int | None = None, stall: int | None = None) -> Engine:
-    """The RTL of a generated project in Verilator, as `build_fast` makes it, every tensor.
+def engine(
+    graph: Graph, project: Path, kind: str = "rtl", jobs: int | None = None, stall: int | None = None
+) -> Engine:
+    """The RTL of a generated project in Verilator, every tensor: "rtl" as `build` makes it, "rtl-fast" as `build_fast`.
 
     Raises:
         FirelineError: the project is of another network, or cannot be built.
     """
     check_project(project, graph)
-    model = build_fast(project, jobs=jobs)
+    model = build_fast(project, jobs=jobs) if kind == "rtl-fast" else build(project, jobs=jobs)
     return Engine(
-        "rtl",
+        kind,
         lambda images: run_images(model, project, quantize(graph.input, np.asarray(images)), stall).traces,
     )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PIXEL_MAX = 255  # of a data set's images
 BATCH = 8  # images that are in memory at once
 DEFAULT = ("brevitas", "qonnx", "csim")  # those of them that the model has
-WITNESSES = (*DEFAULT, "csim-checked", "csim-ap-int", "rtl", "hls4ml")
+WITNESSES = (*DEFAULT, "csim-checked", "csim-ap-int", "rtl", "rtl-fast", "hls4ml")
 
 
 @dataclass(frozen=True)
@@ -226,10 +226,10 @@ def engine(
             from fireline.sim.hls4ml_witness import hls4ml
 
             return hls4ml(graph, qonnx_file(model))
-        case "rtl":
+        case "rtl" | "rtl-fast":
             from fireline.sim import rtl
 
-            return rtl.engine(graph, project or own_rtl(graph, model, scratch), share)
+            return rtl.engine(graph, project or own_rtl(graph, model, scratch), name, share)
         case _:
             return engines.csim(graph, project or own_project(graph, model, scratch), share, name, jobs)
 
