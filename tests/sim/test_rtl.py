@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fireline.codegen.plan.foldings import Plan
@@ -13,9 +12,12 @@ from fireline.codegen.rtl.project import write_project
 from fireline.errors import FirelineError
 from fireline.sim import csim, rtl
 from fireline.sim.dataflow.depths import fitted
+from fireline.sim.engines import simulator
+from fireline.sim.integer import quantize
+from fireline.sim.verify import verify
 from tests.firmware.harness import drawn, plan
 from tests.firmware.test_loaded import loaded_plan
-from tests.graphs import fire_network
+from tests.graphs import fire_network, random_pixels
 
 needs_verilator = pytest.mark.skipif(
     rtl.missing() is not None, reason="Verilator, perl, make or g++ is missing"
@@ -31,13 +33,15 @@ def project(made: Plan, folder: Path) -> Path:
 
 def assert_models_run_alike(folder: Path) -> None:
     """Of the sources and with the test bench's models: every tensor, and every cycle."""
-    type, shape = rtl.load(folder).graph.input.output.type, rtl.load(folder).graph.input.output.shape
-    images = np.random.default_rng(2).integers(type.min, type.max, (2, *shape), endpoint=True)
-    sources = rtl.run_images(rtl.build(folder), folder, images)
-    models = rtl.run_images(rtl.build_fast(folder, "-O0"), folder, images)
+    graph = rtl.load(folder).graph
+    images = random_pixels(graph, 2, seed=2)
+    pixels = quantize(graph.input, images)
+    sources = rtl.run_images(rtl.build(folder), folder, pixels)
+    models = rtl.run_images(rtl.build_fast(folder, "-O0"), folder, pixels)
     assert sources.ends == models.ends
-    for name, integers in sources.traces.items():
-        np.testing.assert_array_equal(models.traces[name], integers, name)
+    engines = [rtl.engine(graph, folder, kind) for kind in ("rtl", "rtl-fast")]
+    assert [engine.name for engine in engines] == ["rtl", "rtl-fast"]
+    verify(graph, simulator(graph), engines, [images]).require_exact()
 
 
 @needs_verilator
