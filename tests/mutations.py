@@ -297,10 +297,10 @@ MUTATIONS = (
         "mvu", "test_conv2d", "weight<L>(rom, turn, p, s), wide[s])", "weight<L>(rom, turn, p, s), wide[0])"
     ),
     kernel("mvu", "test_conv2d", "sum[first + i] += products[i]", "sum[first + i] += products[0]"),
-    kernel("requantize", "test_requantize", "rest > half ||", "rest >= half ||"),
-    kernel("requantize", "test_requantize", "rest > half || (", "(false) || ("),
-    kernel("requantize", "test_requantize", "(whole & 1) != 0", "false"),
-    kernel("requantize", "test_requantize", "shift != 0 && ", ""),
+    kernel("requantize", "test_requantize", "> half - odd", ">= half - odd"),
+    kernel("requantize", "test_requantize", "> half - odd ?", "> half ?"),
+    kernel("requantize", "test_requantize", "- odd ? 1 : 0", "- odd ? 0 : 0"),
+    kernel("requantize", "test_requantize", "whole & mask & 1", "whole & 1"),
     kernel("requantize", "test_requantize", "rounded < low ? low", "rounded < low ? high"),
     kernel("requantize", "test_requantize", "at_least_low > high ? high", "at_least_low > high ? low"),
     kernel(

@@ -21,11 +21,11 @@ struct ByScale {
         using Wide = typename R::Wide;
         const auto shift = R::shift(fold, lane);
         const Wide value = Dsp::multiply<Wide>(acc, R::mult(fold, lane)) + operand<Wide>(R::add(fold, lane));
+        const Wide mask = (Wide(1) << shift) - 1;
         const Wide whole = value >> shift;
-        const Wide rest = value & ((Wide(1) << shift) - 1);
+        const Wide odd = whole & mask & 1;  // 0 where nothing is shifted out
         const Wide half = (Wide(1) << shift) >> 1;
-        const bool is_up = rest > half || (rest == half && shift != 0 && (whole & 1) != 0);
-        const Wide rounded = whole + (is_up ? 1 : 0);
+        const Wide rounded = whole + ((value & mask) > half - odd ? 1 : 0);
         const Wide low = R::kLow;
         const Wide high = R::kHigh;
         const Wide at_least_low = rounded < low ? low : rounded;
