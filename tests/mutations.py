@@ -296,6 +296,8 @@ MUTATIONS = (
     kernel(
         "mvu", "test_conv2d", "weight<L>(rom, turn, p, s), wide[s])", "weight<L>(rom, turn, p, s), wide[0])"
     ),
+    kernel("mvu", "test_conv2d", "(acc[i][p], fold + i, p)", "(acc[i][p], fold, p)"),
+    kernel("mvu", "test_conv2d", "(acc[i][p], fold + i, p)", "(acc[i][p], fold + i, 0)"),
     kernel("mvu", "test_conv2d", "sum[first + i] += products[i]", "sum[first + i] += products[0]"),
     kernel("requantize", "test_requantize", "> half - odd", ">= half - odd"),
     kernel("requantize", "test_requantize", "> half - odd ?", "> half ?"),

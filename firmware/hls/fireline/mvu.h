@@ -140,7 +140,14 @@ void multiply_windows(Stream<Token<typename L::Input, L::kTerms>>& windows,
                     LoopOrder<L>::template multiply_accumulate<L>(acc, rom, turn, x);
                     turn = wrap(turn + 1, T::kTurns);
                     if (step + T::kTokens == T::kAllTokens) {
-                        for (int i = 0; i < T::kFolds; ++i) output.write(requantize<R>(acc[i], fold + i));
+                        // Apart from the writes: a compiler vectorises all outputs, also where a token has few lanes.
+                        typename L::Output result[T::kFolds][L::kPe];
+                        FL_PARTITION(result, 0)
+                        for (int i = 0; i < T::kFolds; ++i) {
+                            for (int p = 0; p < L::kPe; ++p)
+                                result[i][p] = R::Method::template requantize<R>(acc[i][p], fold + i, p);
+                        }
+                        for (int i = 0; i < T::kFolds; ++i) output.write(pack(result[i]));
                         fold = wrap(fold + T::kFolds, L::kFolds);
                     }
                 }
