@@ -247,10 +247,9 @@ def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
     from fireline.codegen.plan.devices import device
     from fireline.codegen.plan.simple import simple_plan
 
-    if (model / "project").is_dir():
-        return model / "project"
-    if (scratch / "project").is_dir():
-        return scratch / "project"
+    for made in (model / "project", scratch / "project"):
+        if made.is_dir():
+            return made
     write_project(simple_plan(graph, device("xcu250"), 300.0), scratch / "project")
     return scratch / "project"
 
@@ -262,8 +261,9 @@ def own_rtl(graph: Graph, model: Path, scratch: Path) -> Path:
     from fireline.codegen.rtl.project import write_project
     from fireline.sim.dataflow.depths import best_depths
 
-    if (model / "rtl").is_dir():
-        return model / "rtl"
+    for made in (model / "rtl", scratch / "rtl"):
+        if made.is_dir():
+            return made
     plan = replace(simple_plan(graph, device("xcu250"), 300.0), target="rtl")
     write_project(best_depths(plan), scratch / "rtl")
     return scratch / "rtl"

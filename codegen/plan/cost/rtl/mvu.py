@@ -13,7 +13,7 @@ from fireline.codegen.plan.cost.rtl.logic import chain, choice, counter_bits, de
 from fireline.codegen.plan.cost.rtl.rule import rule_parts
 from fireline.codegen.plan.cycles import window_words
 from fireline.codegen.plan.foldings import Folding
-from fireline.codegen.plan.weights import distinct_bits, rom_rows
+from fireline.codegen.plan.weights import FEW_ROWS, distinct_bits, rom_rows
 from fireline.fixed import IntType
 from fireline.graph import Conv2d, Graph, Tensor
 
@@ -93,7 +93,7 @@ def _weights(node: Conv2d, folding: Folding, fabric: RtlFabric, *, packed: bool)
             taken = Resources(ff=word + 2 * counter_bits(depth) + WIDE_COUNTER)
             rom = fabric.rom(depth, row, "uram") + Resources(ff=2 * row) + taken
         case _:  # bits that are equal in all rows are one
-            bits = distinct_bits(rom_rows(node, folding), node.weight_type.bits)
+            bits = row if depth > FEW_ROWS else distinct_bits(rom_rows(node, folding), node.weight_type.bits)
             kept = Resources(ff=bits) if packed else delay(bits, 3, fabric)
             rom = Resources(lut=fabric.weight_luts(depth, bits), ff=counter_bits(depth)) + kept
     return Part("weights", rom, depth, row, folding.rom)
