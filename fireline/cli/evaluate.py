@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from fireline.codegen.plan.foldings import Target
     from fireline.graph import Graph
     from fireline.model.data import ImageSet
     from fireline.sim.accuracy import EngineAccuracy
@@ -229,9 +230,11 @@ def engine(
         case "rtl" | "rtl-fast":
             from fireline.sim import rtl
 
-            return rtl.engine(graph, project or own_rtl(graph, model, scratch), name, share)
+            return rtl.engine(graph, project or own_project(graph, model, scratch, "rtl"), name, share)
         case _:
-            return engines.csim(graph, project or own_project(graph, model, scratch), share, name, jobs)
+            return engines.csim(
+                graph, project or own_project(graph, model, scratch, "hls"), share, name, jobs
+            )
 
 
 def qonnx_file(model: Path) -> Path:
@@ -241,32 +244,24 @@ def qonnx_file(model: Path) -> Path:
     return model / "model.onnx" if model.is_dir() else model
 
 
-def own_project(graph: Graph, model: Path, scratch: Path) -> Path:
-    """The run's project, or one made in `scratch`: the integers are the same for every device and folding."""
-    from fireline.codegen.hls.project import write_project
+def own_project(graph: Graph, model: Path, scratch: Path, target: Target) -> Path:
+    """The run's project of `target`, or one made in `scratch`: its integers are those of every device and folding."""
+    from fireline.codegen.hls import project as hls
     from fireline.codegen.plan.devices import device
     from fireline.codegen.plan.simple import simple_plan
-
-    for made in (model / "project", scratch / "project"):
-        if made.is_dir():
-            return made
-    write_project(simple_plan(graph, device("xcu250"), 300.0), scratch / "project")
-    return scratch / "project"
-
-
-def own_rtl(graph: Graph, model: Path, scratch: Path) -> Path:
-    """As `own_project`, of RTL."""
-    from fireline.codegen.plan.devices import device
-    from fireline.codegen.plan.simple import simple_plan
-    from fireline.codegen.rtl.project import write_project
+    from fireline.codegen.rtl import project as rtl
     from fireline.sim.dataflow.depths import best_depths
 
-    for made in (model / "rtl", scratch / "rtl"):
+    name = "project" if target == "hls" else target
+    for made in (model / name, scratch / name):
         if made.is_dir():
             return made
-    plan = replace(simple_plan(graph, device("xcu250"), 300.0), target="rtl")
-    write_project(best_depths(plan), scratch / "rtl")
-    return scratch / "rtl"
+    plan = replace(simple_plan(graph, device("xcu250"), 300.0), target=target)
+    if target == "rtl":
+        rtl.write_project(best_depths(plan), scratch / name)
+    else:
+        hls.write_project(plan, scratch / name)  # its streams hold what comes, without a depth
+    return scratch / name
 
 
 def print_evaluation(evaluation: Evaluation, graph: Graph) -> None:
