@@ -133,7 +133,7 @@ def build_netlist(project: Path, plan: Plan, jobs: int | None = None) -> Path:
 
 
 def build_fast(project: Path, optimize: str = "-O1", jobs: int | None = None) -> Path:
-    """Likewise with the test bench's model of dot products in place of their source: the same run, sooner.
+    """Likewise with the test bench's models of some kernels in place of their sources: the same run, sooner.
 
     Raises:
         FirelineError: as `build` does.

@@ -27,7 +27,7 @@ KERNELS = {
     "rtl/*.sv": "rtl",
     "rtl/lint.vlt": "rtl/lint.vlt",
     "rtl/testbench/testbench.h": "tb/testbench.h",
-    "rtl/testbench/fl_dot.sv": "tb/fl_dot.sv",
+    "rtl/testbench/fl_*.sv": "tb",
 }
 
 # Makes the wires of a stream visible to the test bench.

@@ -63,7 +63,7 @@ def verify(
     MODEL is a run folder or a QONNX file. The simulator is the reference; Brevitas takes part when MODEL is a run
     folder. csim-checked stops where a value leaves its declared width, csim-ap-int computes with the types that
     synthesis sees, and hls4ml runs its own C-simulation of the file where it can; the last two need hls4ml 1.3.
-    rtl simulates the RTL as it is, rtl-fast with a model of its dot products; both need Verilator.
+    rtl simulates the RTL as it is, rtl-fast with models of five of its kernels; both need Verilator.
     Brevitas and the executor compute in float32: with scales that are no powers of two they may stand on the other side
     of a step where the exact value is within their own rounding of it. Such ties are counted apart and are no
     failure, unless --strict. An engine that cannot run the file is named and left out where others remain.

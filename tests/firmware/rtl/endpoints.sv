@@ -1,4 +1,5 @@
-// Where the tokens of a test come from and go to. With `stall` both wait at random, each with a phase of its own.
+// Where the tokens of a test come from and go to. With `stall` both wait in a third of the cycles, pseudo-random ones that follow
+// from the end of FILE's name: the same in every build.
 /* verilator lint_off DECLFILENAME */
 /* verilator lint_off WIDTH */
 module source #(
@@ -14,13 +15,14 @@ module source #(
     output logic [BITS-1:0] data
 );
   logic [BITS-1:0] tokens[TOKENS];
-  logic [31:0] next;
+  logic [31:0] next, random;
   logic wait_;
   initial $readmemh(FILE, tokens);
   assign valid = room & ~wait_ & ~rst & (next < TOKENS);
   assign data = tokens[next < TOKENS ? next : 0];
   always_ff @(posedge clk) begin
-    wait_ <= stall & ($urandom % 3 == 0);
+    random <= rst ? 32'(FILE >> 32) : random * 32'd1664525 + 32'd1013904223;
+    wait_ <= stall & (random[31:16] % 3 == 0);
     if (rst) next <= '0;
     else if (valid) next <= next + 1;
   end
@@ -39,14 +41,15 @@ module sink #(
     input  logic [BITS-1:0] data,
     output logic            done
 );
-  logic [31:0] seen, cycle;
+  logic [31:0] seen, cycle, random;
   logic wait_;
   int file;
   initial file = $fopen(FILE, "w");
   assign ready = valid & ~wait_;
   assign done = seen == TOKENS;
   always_ff @(posedge clk) begin
-    wait_ <= stall & ($urandom % 3 == 0);
+    random <= rst ? 32'(FILE >> 32) : random * 32'd1664525 + 32'd1013904223;
+    wait_ <= stall & (random[31:16] % 3 == 0);
     if (rst) begin
       seen  <= '0;
       cycle <= '0;

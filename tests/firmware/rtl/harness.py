@@ -1,5 +1,8 @@
 """Run kernels of firmware/rtl under Verilator, many in one build: values with random stalls, cycles without any.
 
+Each build is made twice, with the test bench's models in place of what they stand for, too: with stalls, every token of
+both is read in the same cycle.
+
 Cycles are compared with a model of their own, `times`: steps that wait for tokens and room, and a latency.
 """
 
@@ -21,6 +24,9 @@ from fireline.firmware.rtl import LIBRARY
 
 HERE = Path(__file__).parent
 TOOL = Path(sysconfig.get_path("scripts")) / "verilator-cli"
+
+SOURCES = (LIBRARY,)
+MODELS = (LIBRARY / "testbench", LIBRARY)  # kernels of the same name in the first place stand for the others
 
 Ints = npt.NDArray[np.int64]
 Value = int | str
@@ -89,7 +95,7 @@ def words(rows: Ints, bits: int) -> list[str]:
 
 
 def run(folder: Path, cases: Sequence[Case]) -> None:
-    """Build all cases as one model, run it twice, and compare."""
+    """Build all cases as one model, of the kernels and with the test bench's models, run each twice, and compare."""
     bench = [
         "module bench(input logic clk, input logic rst, input logic stall, output logic done);",
         f"  wire [{len(cases) - 1}:0] dones;\n  assign done = &dones;",
@@ -97,11 +103,15 @@ def run(folder: Path, cases: Sequence[Case]) -> None:
     for i, case in enumerate(cases):
         bench += _instance(folder, i, case)
     (folder / "bench.sv").write_text("\n".join([*bench, "endmodule", ""]))
-    build(folder)
-    for stall in (0, 1):
-        subprocess.run(["./build/Vbench", str(stall)], cwd=folder, check=True, timeout=60)
-        for i, case in enumerate(cases):
-            _compare(folder, i, case, case.is_timed and stall == 0)
+    stalled: list[list[str]] = []
+    for place, places in enumerate((SOURCES, MODELS)):
+        executable = build(folder, places, f"build{place}")
+        for stall in (0, 1):
+            subprocess.run([executable, str(stall)], cwd=folder, check=True, timeout=60)
+            for i, case in enumerate(cases):
+                _compare(folder, i, case, case.is_timed and stall == 0)
+        stalled.append([path.read_text() for path in sorted(folder.glob("c*_y*.txt"))])
+    assert stalled[0] == stalled[1], "with stalls, a token of the models passes in another cycle"
 
 
 def times(case: Case) -> list[list[int]]:
@@ -201,10 +211,10 @@ def _fifo(name: str, width: int, s: Stream) -> list[str]:
     ]
 
 
-def build(folder: Path, places: Sequence[Path] = (LIBRARY,)) -> None:
-    """Make build/Vbench of bench.sv and main.cpp in `folder`, with the modules that are found first in `places`."""
+def build(folder: Path, places: Sequence[Path], made_in: str = "build") -> str:
+    """Make Vbench of bench.sv and main.cpp in `folder`, with the modules that are found first in `places`."""
     (folder / "main.cpp").write_text(MAIN)
-    command = [str(TOOL), "--cc", "--exe", "--build", "--top-module", "bench", "-Mdir", "build", "-O1"]
+    command = [str(TOOL), "--cc", "--exe", "--build", "--top-module", "bench", "-Mdir", made_in, "-O1"]
     command += [
         "-Wall",
         "-Wno-WIDTH",
@@ -225,6 +235,7 @@ def build(folder: Path, places: Sequence[Path] = (LIBRARY,)) -> None:
         timeout=300,
     )
     assert made.returncode == 0, made.stdout[-3000:] + made.stderr[-6000:]
+    return f"./{made_in}/Vbench"
 
 
 def _compare(folder: Path, i: int, case: Case, timed: bool) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fireline.firmware.rtl import LIBRARY
-from tests.firmware.rtl.harness import Ints, build, needs_verilator, words
+from tests.firmware.rtl.harness import MODELS, SOURCES, Ints, build, needs_verilator, words
 
 CYCLES = 200
 
@@ -86,10 +85,8 @@ def integers(random: np.random.Generator, bits: int, signed: bool, terms: int) -
 
 
 @needs_verilator
-@pytest.mark.parametrize(
-    "places", [[LIBRARY], [LIBRARY / "testbench", LIBRARY]], ids=["synthesized", "model"]
-)
-def test_every_sum_is_there_in_its_cycle(tmp_path: Path, places: list[Path]) -> None:
+@pytest.mark.parametrize("places", [SOURCES, MODELS], ids=["synthesized", "model"])
+def test_every_sum_is_there_in_its_cycle(tmp_path: Path, places: tuple[Path, ...]) -> None:
     random, dots = np.random.default_rng(7), drawn()
     expected: list[Ints] = []
     for i, dot in enumerate(dots):
@@ -105,8 +102,7 @@ def test_every_sum_is_there_in_its_cycle(tmp_path: Path, places: list[Path]) -> 
         + "".join(dot.instance(i) for i, dot in enumerate(dots))
         + "endmodule\n"
     )
-    build(tmp_path, places)
-    ran = subprocess.run(["./build/Vbench", "0"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    ran = subprocess.run([build(tmp_path, places), "0"], cwd=tmp_path, check=True, capture_output=True, text=True)
     found = [line.split() for line in ran.stdout.splitlines()]
     for i, dot in enumerate(dots):
         sums = np.array([int(number) for case, number in found if int(case) == i])
