@@ -102,7 +102,9 @@ def test_every_sum_is_there_in_its_cycle(tmp_path: Path, places: tuple[Path, ...
         + "".join(dot.instance(i) for i, dot in enumerate(dots))
         + "endmodule\n"
     )
-    ran = subprocess.run([build(tmp_path, places), "0"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    ran = subprocess.run(
+        [build(tmp_path, places), "0"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
     found = [line.split() for line in ran.stdout.splitlines()]
     for i, dot in enumerate(dots):
         sums = np.array([int(number) for case, number in found if int(case) == i])
