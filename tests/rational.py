@@ -219,9 +219,9 @@ def run(node: onnx.NodeProto, x: list[Exact], a: dict[str, Any], trace: Trace) -
             alpha, beta = Fraction(a["alpha"]), Fraction(a["beta"])
             return Exact.of(x[0].each(lambda v: max(Fraction(0), min(Fraction(1), alpha * v + beta))))
         case "Tanh":
-            return Exact.of(x[0].each(tanh))
+            return Exact.of(x[0].each(lambda v: ended(tanh(v))))
         case "Sigmoid":
-            return Exact.of(x[0].each(lambda v: (1 + tanh(v / 2)) / 2))
+            return Exact.of(x[0].each(lambda v: ended((1 + tanh(v / 2)) / 2)))
     raise NotImplementedError(node.op_type)
 
 
@@ -458,6 +458,11 @@ def max_pool(x: Exact, a: dict[str, Any]) -> Exact:
 def common(*units: Fraction) -> Fraction:
     """A number of which all `units` are multiples."""
     return Fraction(gcd(*(u.numerator for u in units)), lcm(*(u.denominator for u in units)))
+
+
+def ended(x: Fraction) -> Fraction:
+    """1 or -1 where the nearest float32 of |x| < 1 is that."""
+    return x if 1 - abs(x) > Fraction(1, 2**25) else Fraction(1 if x > 0 else -1)
 
 
 def tanh(x: Fraction) -> Fraction:

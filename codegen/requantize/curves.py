@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, Literal
 
 DIGITS = 60
+HALF_PLACE = Fraction(1, 1 << 25)  # of the largest float32 below 1
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,25 @@ class Leaky:
 
 @dataclass(frozen=True)
 class Smooth:
-    """The hyperbolic tangent, or the logistic sigmoid 1 / (1 + exp(-x))."""
+    """The hyperbolic tangent, or the logistic sigmoid 1 / (1 + exp(-x)).
+
+    They reach 1, and tanh -1, where float32 rounds to it (tanh from |x| = 9.01 on), as the network was trained so:
+    rounding towards zero makes another integer of all that is just below. How near to 0 a sigmoid comes is not agreed
+    on (PyTorch has 0 below -104, ONNX Runtime below -18): it stays above.
+    """
 
     kind: Literal["tanh", "sigmoid"]
 
     def before(self, channel: int, y: Bound) -> Bound:
         """The arguments whose value is in `y`."""
         assert isinstance(y.value, Fraction)
+        value = y.value
+        if value == 1 and not y.strict:
+            value -= HALF_PLACE
+        elif value == -1 and y.strict and self.kind == "tanh":
+            value += HALF_PLACE
         # Both are logarithms of odds: sigmoid(x) = (1 + tanh(x / 2)) / 2.
-        share = (y.value + 1) / 2 if self.kind == "tanh" else y.value
+        share = (value + 1) / 2 if self.kind == "tanh" else value
         if share <= 0:
             return ALL
         if share >= 1:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -144,6 +145,19 @@ def test_smooth_functions_equal_float64(kind: str, function: Callable[[np.ndarra
     acc = np.arange(-400, 401)
     stairs = staircase(one, Quantizer(-128, 127), (-400, 400))
     assert np.array_equal(stairs.at(acc), np.rint(function(acc / 32 + 1 / 7) * 127))
+
+
+@pytest.mark.parametrize("mode", ["HALF_EVEN", "DOWN", "UP", "CEIL", "FLOOR"])
+@pytest.mark.parametrize("kind", ["tanh", "sigmoid"])
+def test_smooth_functions_end_where_those_of_pytorch_do(kind: str, mode: str) -> None:
+    """Rounded towards zero, 1 is a step higher than all that is below it; but nothing is said of sigmoids near 0."""
+    one = Channel(Fraction(1), Fraction(1, 2), -inf, inf, Fraction(1, 8), 0, (Smooth(kind),))  # type: ignore[arg-type]
+    acc = np.arange(-50 if kind == "tanh" else 0, 51)
+    reals = getattr(torch, kind)(torch.from_numpy(acc + 0.5).float()).numpy() * 8
+    expected = [QONNX[mode](Fraction(float(real))) for real in reals]
+    assert expected[-1] == 8
+    stairs = staircase(one, Quantizer(-8, 8, Rounding(mode)), (int(acc[0]), 50))
+    assert np.array_equal(stairs.at(acc), expected)
 
 
 def test_power_of_two_needs_no_multiplier() -> None:
