@@ -77,8 +77,17 @@ class Centre(nn.Module):
         return (plain(x) - 128.0) / 128.0
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """In float32 also where a processor trains in bfloat16: PyTorch's backward pass of that (2.13, channels last) takes
+    several times as long, and was more than half of a training step.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.float()).to(x.dtype) if x.is_cpu else super().forward(x)
+
+
 def _normalized(conv: Conv) -> nn.Module:
-    return nn.BatchNorm2d(conv.outputs) if conv.batch_norm else nn.Identity()
+    return BatchNorm(conv.outputs) if conv.batch_norm else nn.Identity()
 
 
 class FireModule(nn.Module):

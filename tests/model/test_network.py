@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fireline.model.architecture import Fire, SqueezeNet, Stem
-from fireline.model.network import Network, float_network
+from fireline.model.network import BatchNorm, Network, float_network
 
 TINY = SqueezeNet(Stem(8, 3, 2), (Fire(4, 8, 8), Fire(4, 8, 8)), pools=(1, 3), classes=5, input=(3, 33, 33))
 
@@ -48,3 +48,18 @@ def test_seed_decides_the_weights_and_nothing_else() -> None:
     assert torch.equal(weights(float_network(TINY, 1)), weights(float_network(TINY, 1)))
     assert not torch.equal(weights(float_network(TINY, 1)), weights(float_network(TINY, 2)))
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_batch_norm_in_bfloat16_is_that_of_float32_rounded() -> None:
+    x = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(1)).bfloat16()
+    ours, plain = BatchNorm(3).train(), torch.nn.BatchNorm2d(3).train()
+    halves, singles = x.clone().requires_grad_(), x.float().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        y = ours(halves)
+    expected = plain(singles)
+    assert y.dtype == torch.bfloat16 and torch.equal(y, expected.bfloat16())
+    (y.float() ** 2).sum().backward()
+    (expected.bfloat16().float() ** 2).sum().backward()
+    assert halves.grad is not None and singles.grad is not None
+    assert torch.equal(halves.grad, singles.grad.bfloat16())
+    assert torch.equal(ours.running_var, plain.running_var)  # type: ignore[arg-type]
