@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,20 @@ def test_a_fire_network_is_exact_and_as_fast_as_simulated(tmp_path: Path) -> Non
     memory.write_text(("0" if first[0] != "0" else "1") + first[1:])
     broken = rtl.cosimulate(folder, images=1)
     assert broken.mismatches > 0 and broken.first == "conv1"
+    memory.write_text(first)
+    assert_only_what_changed_is_compiled(folder)
+
+
+def assert_only_what_changed_is_compiled(folder: Path) -> None:
+    """A stage's rule becomes another one, which is in the code of that stage alone."""
+    compiled = {path: path.stat().st_mtime_ns for path in (folder / "build").glob("*.o")}
+    source = folder / "rtl" / "network.sv"
+    top = source.read_text()
+    source.write_text(re.sub(r"\.HIGH\(\d+\)", ".HIGH(3)", top, count=1))
+    rtl.build(folder, "-O0")
+    anew = [path.name for path, date in compiled.items() if path.stat().st_mtime_ns != date]
+    assert 0 < len(anew) <= len(compiled) / 4, anew
+    assert rtl.cosimulate(folder, images=1).mismatches > 0
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:

@@ -112,5 +112,6 @@ def test_what_runs_once_is_not_optimized_but_what_reads_memories_is(tmp_path: Pa
     (folder / "build").mkdir()
     options = "[$(OPT_FAST)] [$(OPT_SLOW) $(OPT)] [$(OPT_GLOBAL)]"
     (folder / "build" / "Vnetwork.mk").write_text(f"Vnetwork:\n\t@echo '{options}'\n")
+    (folder / "build" / "verilated").touch()
     made = subprocess.run(["make", "-C", str(folder), "build", "OPT=-O1"], capture_output=True, text=True)
     assert "[-O1] [-O0 ] [-O3]" in made.stdout, made.stdout + made.stderr
