@@ -41,7 +41,11 @@ SAMPLE = click.option(
 )
 @SAMPLE
 @JOBS
-@click.option("--project", type=click.Path(path_type=Path), help="C-simulate this generated project.")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    help="Run this generated project: C++, or RTL for rtl and rtl-fast.",
+)
 @click.option("--strict", is_flag=True, help="Count ties of float32 as mismatches.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the result as JUnit XML, for CI.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
