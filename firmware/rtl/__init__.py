@@ -31,7 +31,7 @@ Latencies, in cycles (`levels(n)` = ceil(log2 n), a register behind every level 
                         6 for any other scale; 4 + levels(STEPS) for thresholds
 
 Models. `testbench` has another form of five kernels for fast simulation: the same ports, parameters and cycles, written
-for a processor instead of a device. Whatever decides when a step is made has none. Tests run each kernel in both forms.
+for a processor instead of a device. Those that make the steps have none. Tests run each kernel with both forms.
 
 Memories. The files are text for $readmemh, a row a line. Weights lie in banks of BANK_ROWS rows, each in a file
 of its own: FILE_000.hex, FILE_001.hex. All other tables are one file each, one row a fold.
