@@ -1,8 +1,9 @@
 """Many random networks once through RTL: every tensor against the simulator, with and without stalls, and every cycle.
 
-python -m tests.rtl_check --seed 30000 --count 500
+python -m tests.rtl_check --seed 30000 --count 500 [--models]
 
 Even seeds have power-of-two scales, odd ones any float32; every third network loads its weights at start.
+With `--models`, of the test bench's models instead of the kernels that they stand for.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def kinds(made: Plan) -> Iterator[str]:
                 yield ("shift" if plain else "scale") + " of each channel" * each
 
 
-def together(projects: Sequence[Path], folder: Path, library: Sequence[str]) -> None:
+def together(projects: Sequence[Path], folder: Path, library: Sequence[str], models: str) -> None:
     """The models of `projects` as one program, for each of which there is a script where its own would be.
 
     Verilator's headers are read once, and its library is compiled once: a third of the time of one program each.
@@ -116,8 +117,9 @@ def together(projects: Sequence[Path], folder: Path, library: Sequence[str]) -> 
     mains, lines = [], []
     for project in projects:
         target = next(path.stem for path in project.glob("rtl/random*.sv"))
-        make = ["make", "-s", "-C", str(project), f"build/V{target}.mk", f"VERILATOR={rtl.verilator()}"]
-        subprocess.run(make, check=True, capture_output=True)
+        given = [f"VERILATOR={rtl.verilator()}", f"MODELS={models}"]
+        made = ["make", "-s", "-C", str(project), "build/verilated", *given]
+        subprocess.run(made, check=True, capture_output=True)
         model = sorted((project / "build").glob("V*.cpp"))
         lines += ["#undef VL_PCH_INCLUDED", *(f'#include "{path}"' for path in model)]
         bench = (project / "tb" / "testbench.cpp").read_text()
@@ -168,7 +170,12 @@ def outcome(project: Path, seed: int) -> str:
 
 
 def check(
-    seeds: Sequence[int], folder: Path, library: Sequence[str], seen: Counter[str], counts: Counter[str]
+    seeds: Sequence[int],
+    folder: Path,
+    library: Sequence[str],
+    models: str,
+    seen: Counter[str],
+    counts: Counter[str],
 ) -> None:
     """Some networks: what became of them, and what they had in them."""
     projects = {}
@@ -185,7 +192,7 @@ def check(
         found = Counter(kinds(made))
         seen.update(found)
         seen.update(f"networks with {kind}" for kind in found)
-    together(list(projects.values()), folder, library)
+    together(list(projects.values()), folder, library, models)
     for seed, project in projects.items():
         result = outcome(project, seed)
         counts[result if result == EXACT else result.split()[0]] += 1
@@ -197,6 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=30_000)
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--models", action="store_const", const="-y tb", default="")
     arguments = parser.parse_args()
     counts: Counter[str] = Counter()
     seen: Counter[str] = Counter()
@@ -207,7 +215,7 @@ def main() -> None:
             seeds = range(first, min(first + TOGETHER, end))
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    check(seeds, Path(folder), library, seen, counts)
+                    check(seeds, Path(folder), library, arguments.models, seen, counts)
                 except Exception as error:
                     counts["failed"] += len(seeds)
                     print(f"one of {seeds}: failed: {error!r:.500}", flush=True)
