@@ -30,6 +30,8 @@ module fl_rom #(
       logic [WORDS*64-1:0] taken;
       logic [ADDRESS-1:0] next_row;
       logic [31:0] word;
+      wire [WORDS*64-1:0] shifted = (WORDS * 64)'({load_data, taken} >> 64);
+      wire is_row = word == 32'(WORDS - 1);
       assign load_ready = ~ready;
       always_ff @(posedge clk) begin
         if (rst) begin
@@ -37,10 +39,10 @@ module fl_rom #(
           next_row <= '0;
           word     <= '0;
         end else if (load_valid & ~ready) begin
-          taken <= (WORDS * 64)'({load_data, taken} >> 64);
-          word  <= word == 32'(WORDS - 1) ? '0 : word + 1;
-          if (word == 32'(WORDS - 1)) begin
-            memory[next_row] <= BITS'({load_data, taken} >> 64);
+          taken <= shifted;
+          word  <= is_row ? '0 : word + 1;
+          if (is_row) begin
+            memory[next_row] <= shifted[BITS-1:0];
             next_row <= next_row + 1'b1;
             ready    <= int'(next_row) == ROWS - 1;
           end
