@@ -1,5 +1,5 @@
-// A model of rtl/fl_requantize.sv for fast simulation: the same outputs in the same cycles. The whole rule is computed at once,
-// in words of the machine, and the output waits for its cycle.
+// A model of rtl/fl_requantize.sv for fast simulation: the same outputs in the same cycles. When the tables are read, the whole
+// rule is computed at once, in words of the machine, and the output waits for its cycle.
 module fl_requantize #(
     parameter int LANES = 1,
     parameter int FOLDS = 1,
@@ -37,7 +37,9 @@ module fl_requantize #(
   localparam int WORD = WIDE_BITS > 64 ? WIDE_BITS : WIDE_BITS > 32 ? 64 : 32;
 
   logic [LANES*OUT_BITS-1:0] now;
-  fl_delay #(.BITS(LANES * OUT_BITS), .CYCLES(LATENCY)) delay (.clk, .rst(1'b0), .x(now), .y);
+  fl_delay #(.BITS(LANES * OUT_BITS), .CYCLES(LATENCY - 1)) delay (.clk, .rst(1'b0), .x(now), .y);
+  logic [LANES*ACC_BITS-1:0] acc_kept;
+  always_ff @(posedge clk) acc_kept <= acc;
 
   generate
     if (STEPS > 0) begin : g_thresholds
@@ -45,24 +47,18 @@ module fl_requantize #(
       logic [ROW*WIDE_BITS-1:0] steps;
       logic [LANES-1:0] negative;
       if (STEPS_ROWS > 0) begin : g_steps
-        logic [ROW*WIDE_BITS-1:0] memory[STEPS_ROWS];
-        initial $readmemh(STEPS_FILE, memory);
-        assign steps = memory[fold];
+        fl_table #(.BITS(ROW * WIDE_BITS), .ROWS(STEPS_ROWS), .FILE(STEPS_FILE)) table_ (.clk, .address(fold), .row(steps));
       end else begin : g_shared
-        logic [ROW*WIDE_BITS-1:0] memory[1];
-        initial $readmemh(STEPS_FILE, memory);
-        assign steps = memory[0];
+        fl_table #(.BITS(ROW * WIDE_BITS), .ROWS(1), .FILE(STEPS_FILE)) table_ (.clk, .address(1'b0), .row(steps));
       end
       if (NEGATIVE_ROWS > 0) begin : g_negative
-        logic [LANES-1:0] memory[NEGATIVE_ROWS];
-        initial $readmemh(NEGATIVE_FILE, memory);
-        assign negative = memory[fold];
+        fl_table #(.BITS(LANES), .ROWS(NEGATIVE_ROWS), .FILE(NEGATIVE_FILE)) table_ (.clk, .address(fold), .row(negative));
       end else begin : g_sign
         assign negative = {LANES{NEGATIVE}};
       end
       for (genvar lane = 0; lane < LANES; lane++) begin : g_lane
         localparam int OFFSET = STEPS_ROWS > 0 ? lane * STEPS : 0;
-        wire signed [WORD-1:0] plain = WORD'($signed(acc[lane*ACC_BITS+:ACC_BITS]));
+        wire signed [WORD-1:0] plain = WORD'($signed(acc_kept[lane*ACC_BITS+:ACC_BITS]));
         wire signed [WORD-1:0] value = negative[lane] ? -plain : plain;
         logic [OUT_BITS-1:0] result;
         always_comb begin
@@ -77,29 +73,23 @@ module fl_requantize #(
       logic [LANES*ADD_BITS-1:0] adds;
       logic [LANES*SHIFT_BITS-1:0] shifts;
       if (MULT_ROWS > 0) begin : g_mult
-        logic [LANES*MULT_BITS-1:0] memory[MULT_ROWS];
-        initial $readmemh(MULT_FILE, memory);
-        assign mults = memory[fold];
+        fl_table #(.BITS(LANES * MULT_BITS), .ROWS(MULT_ROWS), .FILE(MULT_FILE)) table_ (.clk, .address(fold), .row(mults));
       end else begin : g_one_mult
         assign mults = {LANES{MULT[MULT_BITS-1:0]}};
       end
       if (ADD_ROWS > 0) begin : g_add
-        logic [LANES*ADD_BITS-1:0] memory[ADD_ROWS];
-        initial $readmemh(ADD_FILE, memory);
-        assign adds = memory[fold];
+        fl_table #(.BITS(LANES * ADD_BITS), .ROWS(ADD_ROWS), .FILE(ADD_FILE)) table_ (.clk, .address(fold), .row(adds));
       end else begin : g_one_add
         assign adds = {LANES{ADD[ADD_BITS-1:0]}};
       end
       if (SHIFT_ROWS > 0) begin : g_shift
-        logic [LANES*SHIFT_BITS-1:0] memory[SHIFT_ROWS];
-        initial $readmemh(SHIFT_FILE, memory);
-        assign shifts = memory[fold];
+        fl_table #(.BITS(LANES * SHIFT_BITS), .ROWS(SHIFT_ROWS), .FILE(SHIFT_FILE)) table_ (.clk, .address(fold), .row(shifts));
       end else begin : g_one_shift
         assign shifts = {LANES{SHIFT_BITS'(SHIFT)}};
       end
       for (genvar lane = 0; lane < LANES; lane++) begin : g_lane
         wire [SHIFT_BITS-1:0] shift = shifts[lane*SHIFT_BITS+:SHIFT_BITS];
-        wire signed [WORD-1:0] sum = WORD'($signed(acc[lane*ACC_BITS+:ACC_BITS]));
+        wire signed [WORD-1:0] sum = WORD'($signed(acc_kept[lane*ACC_BITS+:ACC_BITS]));
         wire signed [WORD-1:0] mult = WORD'($signed(mults[lane*MULT_BITS+:MULT_BITS]));
         wire signed [WORD-1:0] value = sum * mult + WORD'($signed(adds[lane*ADD_BITS+:ADD_BITS]));
         wire signed [WORD-1:0] below_half = ((WORD'(1) << shift) >> 1) - WORD'(1);
