@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fireline.model.alexnet import AlexNet
-from fireline.model.architecture import Conv, SqueezeNet
+from fireline.model.architecture import Conv
+from fireline.model.baselines import Architecture
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def parameter_count(conv: Conv) -> int:
     return weight_count(conv) + conv.outputs * (2 if conv.batch_norm else 1)
 
 
-def counts(config: SqueezeNet | AlexNet) -> Counts:
+def counts(config: Architecture) -> Counts:
     """The sizes of `config`; multiply-accumulates are those of convolutions for one image, as papers count."""
     convs = list(config.convolutions())
     return Counts(

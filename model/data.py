@@ -62,6 +62,28 @@ class ImageSet:
         if count >= len(self):
             return self
         index = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        return self._at(index)
+
+    def held_out(self, count: int) -> tuple[ImageSet, ImageSet]:
+        """The set without `count` images, and these: always the same ones, of every class its share.
+
+        Raises:
+            FirelineError: nothing would be left, or there are fewer than one of each class.
+        """
+        from sklearn.model_selection import train_test_split
+
+        if not len(self.classes) <= count <= len(self) - len(self.classes):
+            raise FirelineError(
+                f"of {len(self)} images {count} cannot be held out",
+                node=self.name,
+                hint=f"at least one of each of {len(self.classes)} classes, on both sides",
+            )
+        rest, held = train_test_split(
+            np.arange(len(self)), test_size=count, random_state=0, stratify=self.labels
+        )
+        return self._at(np.sort(rest)), self._at(np.sort(held))
+
+    def _at(self, index: Indices) -> ImageSet:
         return replace(self, images=_Chosen(self.images, index), labels=self.labels[index])
 
 
@@ -118,6 +140,16 @@ def load(spec: str, split: Split, shape: Shape | None = None) -> ImageSet:
             f"images are {_sides(result.shape)}, the network takes {_sides(shape)}", node=spec
         )
     return result
+
+
+def load_both(spec: str, shape: Shape, hold_out: int) -> tuple[ImageSet, ImageSet]:
+    """What to train on and what to measure on: the two splits, or `hold_out` training images in place of the second.
+
+    Raises:
+        FirelineError: as `load`, or as many cannot be held out.
+    """
+    training = load(spec, "train", shape)
+    return training.held_out(hold_out) if hold_out else (training, load(spec, "test", shape))
 
 
 def read_image(path: Path, shape: Shape) -> Pixels:

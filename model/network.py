@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from fireline.model.alexnet import POOL, POOLS, AlexNet
 from fireline.model.architecture import LEAKY_SLOPE, Activation, Conv, Pool, SqueezeNet
+from fireline.model.baselines import Architecture
+from fireline.model.resnet import POOLED, ResNet9
 
 
 class Layers(Protocol):
@@ -137,7 +139,7 @@ class Staged(nn.Module):
     `config` is the architecture; `path` are the names of the stages in the order they run.
     """
 
-    config: SqueezeNet | AlexNet
+    config: Architecture
 
     def __init__(self) -> None:
         super().__init__()
@@ -213,18 +215,78 @@ class AlexNetwork(Staged):
                 self.append(f"{conv.name}_pool", nn.MaxPool2d(POOL.kernel, POOL.stride))
 
 
+class Normalized(nn.Module):
+    """A convolution, batch norm and ReLU."""
+
+    def __init__(self, conv: Conv, layers: FloatLayers) -> None:
+        super().__init__()
+        self.conv = layers.conv(conv)
+        self.bn = _normalized(conv)
+        self.act = layers.relu(conv.name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.act(self.bn(self.conv(x)))
+        return y
+
+
+class ResidualBlock(nn.Module):
+    """Two normalized convolutions, added to what enters."""
+
+    def __init__(self, first: Conv, second: Conv, layers: FloatLayers) -> None:
+        super().__init__()
+        self.first = Normalized(first, layers)
+        self.second = Normalized(second, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x + self.second(self.first(x))
+        return y
+
+
+class ResNetwork(Staged):
+    """A ResNet-9 in float; its fully connected layer is a convolution."""
+
+    config: ResNet9
+
+    def __init__(self, config: ResNet9) -> None:
+        super().__init__()
+        self.config = config
+        layers = FloatLayers()
+        convs = {conv.name: conv for conv in config.convolutions()}
+        self.append("centre", Centre())
+        for name, conv in convs.items():
+            block, _, part = name.partition(".")
+            if part == "first":
+                self.append(block, ResidualBlock(conv, convs[f"{block}.second"], layers))
+            elif name == "fc":
+                self.append("largest", nn.AdaptiveMaxPool2d(1))
+                self.append(name, layers.conv(conv))
+            elif not part:
+                self.append(name, Normalized(conv, layers))
+            if name in POOLED:
+                self.append(f"{name}_pool", nn.MaxPool2d(2))
+
+
 @overload
 def float_network(config: SqueezeNet, seed: int = 0) -> Network: ...
 @overload
 def float_network(config: AlexNet, seed: int = 0) -> AlexNetwork: ...
-def float_network(config: SqueezeNet | AlexNet, seed: int = 0) -> Network | AlexNetwork:
-    """A float network with random weights, the same for the same `seed`: He's initialization (conv10: normal, 0.01)."""
+@overload
+def float_network(config: ResNet9, seed: int = 0) -> ResNetwork: ...
+def float_network(config: Architecture, seed: int = 0) -> Network | AlexNetwork | ResNetwork:
+    """A float network with random weights, the same for the same `seed`: He's; classifiers: normal, 0.01."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = AlexNetwork(config) if isinstance(config, AlexNet) else Network(config, FloatLayers())
+        network: Network | AlexNetwork | ResNetwork
+        match config:
+            case AlexNet():
+                network = AlexNetwork(config)
+            case ResNet9():
+                network = ResNetwork(config)
+            case SqueezeNet():
+                network = Network(config, FloatLayers())
         for name, module in network.named_modules():
             if isinstance(module, nn.Conv2d):
-                if name == "conv10":
+                if name in ("conv10", "fc"):
                     nn.init.normal_(module.weight, std=0.01)
                 else:
                     nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from fireline.errors import FirelineError
 from fireline.model.alexnet import AlexNet
 from fireline.model.architecture import Fire, Pool, SqueezeNet, Stem, metaparameter_fires
+from fireline.model.baselines import Architecture, Baseline
+from fireline.model.resnet import ResNet9
 
 _V1_0 = SqueezeNet(Stem(96, 7, 2), metaparameter_fires(), pools=(1, 4, 8))
 _V1_1 = SqueezeNet(Stem(64, 3, 2), metaparameter_fires(), pools=(1, 3, 5))
@@ -70,12 +72,13 @@ PRESETS: dict[str, SqueezeNet] = {
 }
 
 
-# Trained and counted in float, to compare with; nothing quantizes them.
-BASELINES: dict[str, AlexNet] = {
+# Trained and counted in float, to compare with and to learn from; nothing quantizes them.
+BASELINES: dict[str, Baseline] = {
     "alexnet": AlexNet((96, 256, 384, 384, 256)),
     "alexnet_torchvision": AlexNet(
         (64, 192, 384, 256, 256), padding=2, input=(3, 224, 224), response_norm=False
     ),
+    "resnet9": ResNet9((64, 128, 256, 512)),
 }
 
 NAMES = (*PRESETS, *BASELINES)
@@ -88,7 +91,7 @@ def preset(name: str) -> SqueezeNet:
         FirelineError: there is none of this name, and the closest ones are in the hint; or it is a baseline.
     """
     config = architecture(name)
-    if isinstance(config, AlexNet):
+    if isinstance(config, Baseline):
         raise FirelineError(
             "this baseline exists in float only: it is not quantized, and becomes no firmware",
             node=name,
@@ -97,7 +100,7 @@ def preset(name: str) -> SqueezeNet:
     return config
 
 
-def architecture(name: str) -> SqueezeNet | AlexNet:
+def architecture(name: str) -> Architecture:
     """The float network called `name`, SqueezeNet or baseline.
 
     Raises:

@@ -25,8 +25,8 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from fireline.errors import FirelineError
-from fireline.model.alexnet import AlexNet
-from fireline.model.architecture import SqueezeNet, metaparameter_fires
+from fireline.model.architecture import metaparameter_fires
+from fireline.model.baselines import Architecture
 from fireline.model.presets import NAMES, architecture
 from fireline.validate import validated
 
@@ -183,6 +183,19 @@ class Phase:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Distill:
+    """What the network learns beside the labels: what another one says (Hinton et al., arXiv:1503.02531).
+
+    `teacher` is the run folder of the other one. `labels` is the share of the labels in the loss. Both networks'
+    logits are divided by `temperature` before they are compared.
+    """
+
+    teacher: Path
+    labels: Annotated[float, Field(ge=0, le=1)] = 0.0
+    temperature: PositiveFloat = 1.0
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Training:
     """How images become weights.
 
@@ -197,6 +210,7 @@ class Training:
     average: _Share | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: NonNegativeInt = 0
+    distill: Distill | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -224,7 +238,9 @@ class Recipe:
     """One experiment.
 
     `network` is a preset or a baseline, `change` replaces fields of it; `fires` may be metaparameters, such as
-    `{base_e = 32, count = 6}`. `data` names the data set as everywhere. `published` is top-1 in percent elsewhere.
+    `{base_e = 32, count = 6}`. `data` names the data set as everywhere. `hold_out` is how many of its training images
+    are kept aside and measured on in place of the test set: recipes are compared so, and the test set chooses nothing.
+    `published` is top-1 in percent elsewhere.
     """
 
     name: str
@@ -234,10 +250,16 @@ class Recipe:
     change: dict[str, Any] = field(default_factory=dict)
     start: Start | None = None
     quantize: Quantize | None = None
+    hold_out: NonNegativeInt = 0
     published: float | None = None
 
     @property
-    def architecture(self) -> SqueezeNet | AlexNet:
+    def measured_on(self) -> str:
+        """What accuracies are of, in words."""
+        return f"{self.hold_out} images held out of {self.data}" if self.hold_out else self.data
+
+    @property
+    def architecture(self) -> Architecture:
         """The preset with its changes.
 
         Raises:
@@ -250,7 +272,7 @@ class Recipe:
         unknown = set(fields) - set(asdict(base))
         if unknown:
             raise FirelineError(f"a network has no {min(unknown)!r}", node=f"{self.name}: change")
-        adapter: TypeAdapter[SqueezeNet | AlexNet] = TypeAdapter(type(base))
+        adapter: TypeAdapter[Architecture] = TypeAdapter(type(base))
         return validated(adapter.validate_python, fields, f"{self.name}: change")
 
 

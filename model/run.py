@@ -10,7 +10,7 @@ from fireline.files import write_whole
 from fireline.model.accuracy import accuracy
 from fireline.model.classification import SCORES, classification
 from fireline.model.curves import write_curves
-from fireline.model.data import load
+from fireline.model.data import load_both
 from fireline.model.evaluate import logits
 from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
@@ -27,7 +27,7 @@ from fireline.model.run_info import (
     trained_on,
     write_run,
 )
-from fireline.model.run_networks import save_network
+from fireline.model.run_networks import load_teacher, save_network
 from fireline.model.train import Files, fit
 from fireline.model.weights import start_from
 
@@ -46,13 +46,15 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
         if done.recipe and replace(done.recipe, name=recipe.name, quantize=None) == recipe:
             return done
     config, training = recipe.architecture, recipe.train
-    data, test = load(recipe.data, "train", config.input), load(recipe.data, "test", config.input)
+    data, test = load_both(recipe.data, config.input, recipe.hold_out)
     network = float_network(config, training.seed)
     if recipe.start is not None:
         if not isinstance(network, Network):
             raise FirelineError("a baseline starts from random weights", node=recipe.name)
         start_from(network, recipe.start.weights, recipe.start.preprocessing)
-    fit(network, data, test, training, Files(out / METRICS, out / CHECKPOINT), "float", machines=machines)
+    teacher = load_teacher(training.distill) if training.distill else None
+    files = Files(out / METRICS, out / CHECKPOINT)
+    fit(network, data, test, training, files, "float", teacher=teacher, machines=machines)
     scores = logits(network, test)
     run = Run(
         preset=recipe.network,

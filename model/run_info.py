@@ -21,8 +21,7 @@ from pydantic import TypeAdapter
 from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.accuracy import Accuracy
-from fireline.model.alexnet import AlexNet
-from fireline.model.architecture import SqueezeNet
+from fireline.model.baselines import Architecture
 from fireline.model.recipe import Recipe
 from fireline.validate import validated
 
@@ -38,7 +37,7 @@ class Run:
     """
 
     preset: str
-    architecture: SqueezeNet | AlexNet
+    architecture: Architecture
     weights: str
     classes: tuple[str, ...] = ()
     seed: int = 0

@@ -10,6 +10,7 @@ import torch
 from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.network import Network, Staged, float_network
+from fireline.model.recipe import Distill
 from fireline.model.run_info import FLOAT, read_run
 
 
@@ -19,12 +20,33 @@ def load_float(folder: Path) -> Network:
     Raises:
         FirelineError: the folder is no run, has no float network, or is of a baseline.
     """
-    run = read_run(folder)
-    network = float_network(run.architecture)
+    network = load_any_float(folder)
     if not isinstance(network, Network):
-        raise FirelineError("a baseline goes no further than training", node=f"{folder}: {run.preset}")
+        raise FirelineError("a baseline goes no further than training", node=str(folder))
+    return network
+
+
+def load_any_float(folder: Path) -> Staged:
+    """The float network of a run, a baseline's too, in eval mode.
+
+    Raises:
+        FirelineError: the folder is no run, or has no float network.
+    """
+    network = float_network(read_run(folder).architecture)
     load_network(folder / FLOAT, network)
     return network.eval()
+
+
+def load_teacher(distill: Distill) -> Staged:
+    """The network to learn from.
+
+    Raises:
+        FirelineError: as `load_any_float`.
+    """
+    try:
+        return load_any_float(distill.teacher)
+    except FirelineError as error:
+        raise FirelineError(f"no teacher: {error.message}", node=error.node, hint="train it first") from None
 
 
 def save_network(path: Path, network: Staged) -> None:

@@ -18,10 +18,11 @@ from fireline.model.prune import Masks, apply_masks
 from fireline.model.recipe import Plateau, Training
 
 TOP = 5
+_cross_entropy = nn.functional.cross_entropy
 
 
 class Task(lightning.LightningModule):
-    """Cross-entropy on raw pixels, against the labels or a teacher's probabilities, in phase `place` of a training.
+    """Cross-entropy on raw pixels, against labels, a teacher's probabilities or both, in phase `place` of a training.
 
     `masks` are weights that stay zero.
     """
@@ -90,8 +91,7 @@ class Task(lightning.LightningModule):
     def _measure(self, split: str, pixels: Tensor, labels: Tensor) -> Tensor:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         logits = self.network(pixels).float()
-        smoothing = self.training_recipe.label_smoothing if split == "train" else 0.0
-        loss = nn.functional.cross_entropy(logits, self._target(pixels, labels), label_smoothing=smoothing)
+        loss = self._loss(pixels, logits, labels) if split == "train" else _cross_entropy(logits, labels)
         order = logits.detach().topk(min(TOP, logits.shape[1])).indices == labels[:, None]
         values = {
             f"{split}_loss": loss.detach(),
@@ -101,9 +101,14 @@ class Task(lightning.LightningModule):
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         return loss
 
-    def _target(self, pixels: Tensor, labels: Tensor) -> Tensor:
-        for teacher in self._teacher:
-            with torch.no_grad():
-                logits: Tensor = teacher(pixels).float()
-            return logits.softmax(dim=1)
-        return labels
+    def _loss(self, pixels: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        smoothing = self.training_recipe.label_smoothing
+        if not self._teacher:
+            return _cross_entropy(logits, labels, label_smoothing=smoothing)
+        with torch.no_grad():
+            taught: Tensor = self._teacher[0](pixels).float()
+        how = self.training_recipe.distill
+        share, warmth = (how.labels, how.temperature) if how else (0.0, 1.0)
+        # Gradients shrink by the square of the temperature, and are to weigh the same beside those of the labels.
+        loss = _cross_entropy(logits / warmth, (taught / warmth).softmax(dim=1)) * (1 - share) * warmth**2
+        return loss + share * _cross_entropy(logits, labels, label_smoothing=smoothing) if share else loss

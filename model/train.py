@@ -65,7 +65,8 @@ def fit(
         training: how.
         files: the checkpoint is removed in the end.
         title: stands beside the progress bar.
-        teacher: learn its probabilities instead of the labels (Hinton et al., 2015), which are then only measured.
+        teacher: learn its probabilities, as `training.distill` says or else in place of the labels, which are then only
+            measured.
         masks: weights that stay zero in every phase.
         machines: where.
 

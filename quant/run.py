@@ -9,7 +9,7 @@ from pathlib import Path
 from fireline.errors import FirelineError
 from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
-from fireline.model.data import load
+from fireline.model.data import load_both
 from fireline.model.evaluate import logits
 from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
@@ -17,7 +17,7 @@ from fireline.model.presets import preset
 from fireline.model.prune import zero_masks
 from fireline.model.recipe import Recipe, Training
 from fireline.model.run_info import FLOAT, Run, read_run, write_run
-from fireline.model.run_networks import load_float, load_network, save_network
+from fireline.model.run_networks import load_float, load_network, load_teacher, save_network
 from fireline.model.weights import import_weights
 from fireline.quant.bits import parse_precision
 from fireline.quant.calibrate import calibrate
@@ -50,6 +50,7 @@ def quantize(
     images: int = 200,
     tuning: Training | None = None,
     seed: int = 0,
+    hold_out: int = 0,
     machines: Machines = ALONE,
 ) -> Run:
     """Quantize preset `name` and leave twin and `model.onnx` in the run folder `out`.
@@ -61,9 +62,10 @@ def quantize(
         bits: such as `w8a8`, or `w4a4,conv1=w8a8` (`fireline.quant.bits`).
         source: where the float weights come from.
         images: how many images to calibrate on.
-        tuning: quantization-aware training after calibration, on `data`, towards what the float network says; None
-            for calibration alone. One that was stopped goes on where it was.
+        tuning: quantization-aware training after calibration, on `data`, towards what the float network says, or the
+            teacher that it names; None for calibration alone. One that was stopped goes on where it was.
         seed: chooses the calibration images, and random weights.
+        hold_out: so many images of the training split are measured on, in place of the test split.
         machines: what trains.
 
     Raises:
@@ -71,7 +73,7 @@ def quantize(
     """
     precision = parse_precision(bits)
     run, network = _float_network(name, out, source, seed)
-    training = load(data, "train", run.architecture.input)
+    training, test = load_both(data, run.architecture.input, hold_out)
     folded = fold_batch_norm(network)
     twin = build_twin(folded, precision)
     calibrate(folded, twin, training.subset(images, seed))
@@ -79,11 +81,11 @@ def quantize(
     if tuning is not None:
         from fireline.model.train import Files, fit
 
-        test = load(data, "test", run.architecture.input)
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"
         kept = zero_masks(folded)  # a pruned network stays as sparse as it is
-        fit(twin, training, test, tuning, files, title, teacher=folded, masks=kept, machines=machines)
+        teacher = load_teacher(tuning.distill) if tuning.distill else folded
+        fit(twin, training, test, tuning, files, title, teacher=teacher, masks=kept, machines=machines)
         reached = accuracy(logits(twin, test), test.labels)
     run = replace(
         run,
@@ -118,6 +120,7 @@ def quantize_recipe(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Ru
         images=wanted.images,
         tuning=wanted.train,
         seed=recipe.train.seed,
+        hold_out=recipe.hold_out,
         machines=machines,
     )
     run = replace(run, recipe=recipe)

@@ -62,7 +62,9 @@ def train(
     with step(f"train {wanted.name}"):
         run = train_run(wanted, folder, machines)
     if leads() and run.float_accuracy:
-        say(f"{folder}: {run.preset} {run.weights}, top-1 {run.float_accuracy.top1:.2%} on {wanted.data}")
+        say(
+            f"{folder}: {run.preset} {run.weights}, top-1 {run.float_accuracy.top1:.2%} on {wanted.measured_on}"
+        )
     if wanted.quantize is None:
         return
     from fireline.quant.run import quantize_recipe
@@ -70,7 +72,7 @@ def train(
     with step(f"quantize {wanted.name}"):
         run = quantize_recipe(wanted, folder, machines)
     if leads():
-        reached = f", top-1 {run.twin_accuracy.top1:.2%} on {wanted.data}" if run.twin_accuracy else ""
+        reached = f", top-1 {run.twin_accuracy.top1:.2%} on {wanted.measured_on}" if run.twin_accuracy else ""
         say(f"{folder / 'model.onnx'}: {run.preset} {run.bits}{reached}")
 
 

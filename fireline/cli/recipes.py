@@ -71,7 +71,7 @@ def change_recipe(recipe: Recipe, data: str | None, epochs: int | None, changes:
 
 
 def set_field(content: Any, field: str, value: Any) -> None:
-    """Set the field at the dotted path `field` of nested tables and lists.
+    """Set the field at the dotted path `field` of nested tables and lists; a table that is None begins empty.
 
     Raises:
         FirelineError: there is no such table.
@@ -79,7 +79,10 @@ def set_field(content: Any, field: str, value: Any) -> None:
     *path, last = field.split(".")
     try:
         for part in path:
-            content = content[int(part) if isinstance(content, list) else part]
+            place: Any = int(part) if isinstance(content, list) else part
+            if content[place] is None:
+                content[place] = {}
+            content = content[place]
         content[int(last) if isinstance(content, list) else last] = value
     except (KeyError, IndexError, ValueError, TypeError):
         raise FirelineError(

@@ -21,7 +21,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for s
 @click.command()
 @as_json
 def models(as_json: bool) -> None:
-    """List the network presets with parameters, MACs and weight bytes; AlexNets are float baselines."""
+    """List the network presets with parameters, MACs and weight bytes; AlexNets and ResNet-9 are float baselines."""
     from fireline.model.count import counts
     from fireline.model.presets import NAMES, architecture
 

@@ -51,7 +51,7 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
     graph = lower(folder / "model.onnx")
     size = weight_bytes(graph)
     excess = over_budget(graph, size, budget)
-    top1 = None if excess > 0 else firmware_top1(graph, recipe.data, images)
+    top1 = None if excess > 0 else firmware_top1(graph, recipe, images)
     return Outcome(recipe.quantize.bits, size, top1, excess)
 
 
@@ -85,14 +85,14 @@ def over_budget(graph: Graph, size: int, budget: Budget) -> float:
     return excess
 
 
-def firmware_top1(graph: Graph, data: str, images: int | None) -> float:
-    """Top-1, 0 to 1, of the bit-accurate simulator on the test images, or on `images` of them."""
+def firmware_top1(graph: Graph, recipe: Recipe, images: int | None) -> float:
+    """Top-1, 0 to 1, of the bit-accurate simulator on what `recipe` measures on, or on `images` of them."""
     import numpy as np
 
-    from fireline.model.data import load
+    from fireline.model.data import load_both
     from fireline.sim.accuracy import engine_accuracy, scores
 
-    test = load(data, "test", graph.input.output.shape)
+    _, test = load_both(recipe.data, graph.input.output.shape, recipe.hold_out)
     test = test.subset(images) if images else test
     outputs = np.concatenate([graph.simulate(pixels) for pixels, _ in test.batches(16)])
     accuracy = engine_accuracy("simulator", scores(graph, outputs), test.labels)

@@ -10,7 +10,7 @@ from fireline.cli.sweep_file import Budget, Range, read_sweep, spread, vary
 from fireline.cli.trial import over_budget
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
-from fireline.model.recipe import Adam, read_recipe
+from fireline.model.recipe import Adam, Distill, read_recipe
 from tests.qonnx_models import QonnxBuilder
 
 RECIPE = 'network = "digits"\ndata = "digits"\n[[train.phases]]\nepochs = 1\n[quantize]\nbits = "w4a4"\nimages = 20\n'
@@ -35,6 +35,12 @@ def test_fields_are_changed_by_their_paths() -> None:
             change_recipe(recipe, None, None, [change])
     with pytest.raises(FirelineError, match="colour"):
         change_recipe(recipe, None, None, ["train.colour=1"])
+    assert recipe.train.distill is None
+    changes = ["train.distill.teacher=runs/large", "train.distill.labels=0.5"]
+    taught = change_recipe(recipe, None, None, changes)
+    assert taught.train.distill == Distill(Path("runs/large"), labels=0.5)
+    with pytest.raises(FirelineError, match=r"train\.distill\.teacher"):
+        change_recipe(recipe, None, None, ["train.distill.labels=0.5"])
 
 
 def test_values_are_toml_or_words() -> None:

@@ -112,6 +112,22 @@ def test_broken_images_and_missing_data(tmp_path: Path) -> None:
         load("digits", "test", (3, 32, 32))
 
 
+def test_held_out_images_are_the_same_and_of_every_class() -> None:
+    whole = load("digits", "train")
+    rest, held = whole.held_out(300)
+    assert (len(rest), len(held)) == (1137, 300)
+    both = np.concatenate([rest.read(), held.read()]).reshape(1437, -1)
+    assert (np.unique(both, axis=0) == np.unique(whole.read().reshape(1437, -1), axis=0)).all()
+    assert len(np.unique(both, axis=0)) == 1437  # no image is in both
+    share = np.bincount(held.labels) / np.bincount(whole.labels)
+    assert np.allclose(share, 300 / 1437, atol=0.01)
+    assert (whole.held_out(300)[1].labels == held.labels).all()
+    assert (held.read([3, 5]) == held.read()[[3, 5]]).all()
+    for count in (9, 1428):
+        with pytest.raises(FirelineError, match=f"of 1437 images {count} cannot be held out"):
+            whole.held_out(count)
+
+
 def test_subsets_and_batches(tmp_path: Path) -> None:
     write_images(tmp_path)
     some = load(str(tmp_path), "test", (3, 16, 16)).subset(4, seed=1)

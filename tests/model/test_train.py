@@ -28,12 +28,14 @@ from fireline.model.recipe import (
     Augment,
     Constant,
     Cosine,
+    Distill,
     Linear,
     OneCycle,
     Optimizer,
     Perturbed,
     Phase,
     Plateau,
+    Quantize,
     Recipe,
     Restarts,
     RmsProp,
@@ -49,6 +51,7 @@ from fireline.model.run_info import CHECKPOINT, FLOAT, METRICS, read_run
 from fireline.model.run_networks import load_float
 from fireline.model.task import Task
 from fireline.model.train import Files, fit
+from fireline.quant.run import load_twin, quantize_recipe
 from tests.fireline.process import command_line, run_command, start
 
 FIRELINE = str(Path(sys.executable).parent / "fireline")
@@ -259,6 +262,69 @@ def test_a_baseline_trains_and_goes_no_further(tmp_path: Path) -> None:
     assert read_run(tmp_path / "run") == run
     with pytest.raises(FirelineError, match="goes no further"):
         load_float(tmp_path / "run")
+
+
+def test_the_loss_is_of_labels_and_of_what_the_teacher_says(tmp_path: Path) -> None:
+    data, _ = some_images()
+    pixels, labels = torch.from_numpy(data.read()).float(), torch.from_numpy(data.labels)
+    network, teacher = (float_network(preset("digits"), seed).eval() for seed in (1, 2))
+    with torch.no_grad():
+        logits, taught = network(pixels), teacher(pixels)
+
+    def loss(distill: Distill | None, label_smoothing: float = 0.0) -> float:
+        training = replace(one_phase(1), distill=distill, label_smoothing=label_smoothing)
+        task = Task(network, training, 0, teacher)
+        return float(task._loss(pixels, logits, labels))
+
+    def entropy(warmth: float) -> float:
+        wanted, said = (taught / warmth).softmax(1), (logits / warmth).log_softmax(1)
+        return float(-(wanted * said).sum(1).mean())
+
+    of_labels = float(-logits.log_softmax(1)[torch.arange(len(labels)), labels].mean())
+    smoothed = 0.9 * of_labels + 0.1 * float(-logits.log_softmax(1).mean())
+    assert loss(None) == pytest.approx(entropy(1), rel=1e-5)
+    assert loss(None, 0.1) == pytest.approx(entropy(1), rel=1e-5)
+    half = Distill(tmp_path, labels=0.25, temperature=3)
+    assert loss(half) == pytest.approx(0.75 * 9 * entropy(3) + 0.25 * of_labels, rel=1e-5)
+    assert loss(half, 0.1) == pytest.approx(0.75 * 9 * entropy(3) + 0.25 * smoothed, rel=1e-5)
+
+
+def test_a_network_learns_from_another_run(tmp_path: Path) -> None:
+    change = {"widths": [16, 16, 32, 32], "input": [1, 8, 8]}
+    large = Recipe("large", "resnet9", "digits", one_phase(3), change, hold_out=300)
+    taught = train_run(large, tmp_path / "large")
+    assert taught.float_accuracy is not None and taught.float_accuracy.top1 > 0.9
+    training = replace(one_phase(2), distill=Distill(tmp_path / "large", temperature=2))
+    run = train_run(Recipe("small", "digits", "digits", training), tmp_path / "small")
+    assert run.float_accuracy is not None and run.float_accuracy.top1 > 0.6
+    assert read_run(tmp_path / "small") == run
+    missing = replace(training, distill=Distill(tmp_path / "none"))
+    with pytest.raises(FirelineError, match=r"none: no teacher: not a run folder.*train it first"):
+        train_run(Recipe("small", "digits", "digits", missing), tmp_path / "other")
+
+
+def test_what_is_held_out_is_measured_on_and_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def fit(network: Staged, data: ImageSet, test: ImageSet, *_: object, **__: object) -> None:
+        seen.append((len(data), len(test)))
+
+    monkeypatch.setattr("fireline.model.run.fit", fit)
+    monkeypatch.setattr("fireline.model.train.fit", fit)
+    recipe = Recipe(
+        "held", "digits", "digits", one_phase(1), quantize=Quantize(train=one_phase(1)), hold_out=100
+    )
+    monkeypatch.setattr("fireline.model.run.write_curves", lambda *_: None)
+    monkeypatch.setattr("fireline.model.run.read_rows", lambda _: [])
+    run = train_run(recipe, tmp_path)
+    quantized = quantize_recipe(recipe, tmp_path)
+    assert seen == [(1337, 100), (1337, 100)]
+    held = load("digits", "train").held_out(100)[1]
+    assert run.float_accuracy == accuracy(logits(load_float(tmp_path), held), held.labels)
+    assert quantized.twin_accuracy == accuracy(logits(load_twin(tmp_path), held), held.labels)
+    assert recipe.measured_on == "100 images held out of digits"
 
 
 def test_bfloat16_learns(tmp_path: Path) -> None:
