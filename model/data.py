@@ -84,7 +84,9 @@ class ImageSet:
         return self._at(np.sort(rest)), self._at(np.sort(held))
 
     def _at(self, index: Indices) -> ImageSet:
-        return replace(self, images=_Chosen(self.images, index), labels=self.labels[index])
+        here = isinstance(self.images, np.ndarray)
+        images = self.images[index] if here else _Chosen(self.images, index)
+        return replace(self, images=images, labels=self.labels[index])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -136,7 +136,10 @@ def cells(one: dict[str, Any]) -> list[object]:
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Accuracy against weight bytes; a line joins the runs that no other beats in both."""
+    """Accuracy against weight bytes, and against frames a second where a device was planned for.
+
+    A line joins the runs that no other beats in both.
+    """
     from matplotlib.figure import Figure
 
     from fireline.errors import FirelineError
@@ -145,26 +148,44 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     points = [one for one in rows if one["firmware_top1"] is not None]
     if not points:
         raise FirelineError("none of the runs has an accuracy", hint="fireline report RUN --data DATA")
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for one in points:
-        place = (one["weight_bytes"] / 1000, 100 * one["firmware_top1"])
-        axes.scatter(*place, color="#1f4e9c")
-        label = f"{one['model']} {one['bits']}"
-        axes.annotate(label, place, xytext=(6, -10), textcoords="offset points", fontsize=8)
-    best = pareto([(one["weight_bytes"] / 1000, 100 * one["firmware_top1"]) for one in points])
-    axes.step(*zip(*best, strict=True), where="post", color="#1f4e9c", alpha=0.4, label="best for its size")
-    axes.set_xlabel("weights, kB")
-    axes.set_ylabel("firmware top-1, %")
-    axes.grid(alpha=0.2)
-    axes.legend(loc="lower right", frameon=False)
+    panels = [Panel("weight_bytes", "weights, kB", 1 / 1000, better=-1)]
+    if all(one.get("frames_per_second") for one in points):
+        panels.append(Panel("frames_per_second", "frames/s, planned", 1, better=1))
+    figure = Figure(figsize=(7 * len(panels), 4.5), layout="constrained")
+    for panel, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+        places = [(one[panel.field] * panel.unit, 100 * one["firmware_top1"]) for one in points]
+        for one, place in zip(points, places, strict=True):
+            axes.scatter(*place, color="#1f4e9c")
+            label = f"{one['model']} {one['bits']}"
+            axes.annotate(label, place, xytext=(6, -10), textcoords="offset points", fontsize=8)
+        best = pareto(places, panel.better)
+        where = "post" if panel.better < 0 else "pre"
+        axes.step(
+            *zip(*best, strict=True), where=where, color="#1f4e9c", alpha=0.4, label="not beaten in both"
+        )
+        axes.set_xlabel(panel.label)
+        axes.set_ylabel("firmware top-1, %")
+        axes.grid(alpha=0.2)
+        axes.legend(loc="lower right" if panel.better < 0 else "lower left", frameon=False)
     write_picture(figure, path)
 
 
-def pareto(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other beats in size (smaller) and accuracy (higher), smallest first."""
+class Panel(NamedTuple):
+    """What accuracy is drawn against: a field of a row, in units of `unit`; `better` is 1 where more is."""
+
+    field: str
+    label: str
+    unit: float
+    better: int
+
+
+def pareto(points: list[tuple[float, float]], better: int = -1) -> list[tuple[float, float]]:
+    """The points that no other beats in both size and accuracy, smallest first.
+
+    `better` says what is better in size: -1 for the smaller, 1 for the larger; in accuracy it is the higher.
+    """
     best: list[tuple[float, float]] = []
-    for size, accuracy in sorted(points, key=lambda p: (p[0], -p[1])):
+    for size, accuracy in sorted(points, key=lambda p: (-better * p[0], -p[1])):
         if not best or accuracy > best[-1][1]:
             best.append((size, accuracy))
-    return best
+    return best[::-better]

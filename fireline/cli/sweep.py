@@ -165,6 +165,7 @@ def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> No
             "run": str(folder / f"trial_{trial.number:04}"),
             **trial.params,
             "weight_bytes": trial.user_attrs["weight_bytes"],
+            "frames_per_second": trial.user_attrs["frames_per_second"],
             "top1": trial.user_attrs["top1"],
             "within_budget": trial.user_attrs["excess"] <= 0,
         }
@@ -182,6 +183,7 @@ def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> No
             "model": Path(row["run"]).name,
             "bits": "",
             "weight_bytes": row["weight_bytes"],
+            "frames_per_second": row["frames_per_second"],
             "firmware_top1": row["top1"],
         }
         for row in rows
@@ -191,12 +193,14 @@ def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> No
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    varied = [name for name in rows[0] if name not in ("run", "weight_bytes", "top1", "within_budget")]
+    results = ("run", "weight_bytes", "frames_per_second", "top1", "within_budget")
+    varied = [name for name in rows[0] if name not in results]
     print_table(
         [
             "trial",
             *(name.removeprefix("quantize.").removeprefix("train.") for name in varied),
             "weight bytes",
+            "frames/s",
             "top-1",
         ],
         [
@@ -204,6 +208,7 @@ def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> No
                 Path(row["run"]).name,
                 *(f"{row[name]:.4g}" if isinstance(row[name], float) else row[name] for name in varied),
                 row["weight_bytes"],
+                "" if row["frames_per_second"] is None else f"{row['frames_per_second']:,.0f}",
                 "over budget" if row["top1"] is None else f"{row['top1']:.2%}",
             )
             for row in rows

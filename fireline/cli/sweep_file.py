@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from fireline.cli.recipes import set_field
@@ -36,10 +36,11 @@ Choices = Annotated[list[str | int | float | bool], Field(min_length=1)]
 
 @dataclass(frozen=True, config=_STRICT)
 class Budget:
-    """What a network must keep to: bytes of its weights, a device that it fits."""
+    """What a network must keep to: bytes of its weights, a device that it fits, and its frames a second there."""
 
     weight_bytes: PositiveInt | None = None
     device: str | None = None
+    frames_per_second: PositiveFloat | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -77,6 +78,10 @@ def read_sweep(path: Path) -> Sweep:
     ranges = [name for name, values in sweep.space.items() if isinstance(values, Range)]
     if sweep.sampler == "grid" and ranges:
         raise FirelineError(f"a grid has no choices for {ranges[0]}", node=str(path), hint="list them")
+    if sweep.budget.frames_per_second and not sweep.budget.device:
+        raise FirelineError(
+            "budget.frames_per_second is of a device", node=str(path), hint="add budget.device"
+        )
     return sweep
 
 

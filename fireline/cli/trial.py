@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 class Outcome:
     """What became of a trial. `excess` says by what share the budget is exceeded; it is kept when that is not above 0.
 
-    `top1` is None for one that is over budget, which is not measured.
+    `frames_per_second` is planned, None without a device. `top1` is None for one that is over budget, which is not
+    measured.
     """
 
     bits: str
     weight_bytes: int
+    frames_per_second: float | None
     top1: float | None
     excess: float
 
@@ -40,7 +42,7 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
     if recipe.quantize is None:
         accuracy = read_run(trained).float_accuracy
         assert accuracy is not None, "training measures"
-        return Outcome("float", counts(recipe.architecture).weight_bytes(32), accuracy.top1, 0.0)
+        return Outcome("float", counts(recipe.architecture).weight_bytes(32), None, accuracy.top1, 0.0)
     for name in ("run.json", "float.pt"):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(trained / name, folder)
@@ -50,9 +52,10 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
 
     graph = lower(folder / "model.onnx")
     size = weight_bytes(graph)
-    excess = over_budget(graph, size, budget)
+    rate = planned_rate(graph, budget.device)
+    excess = over_budget(size, rate, budget)
     top1 = None if excess > 0 else firmware_top1(graph, recipe, images)
-    return Outcome(recipe.quantize.bits, size, top1, excess)
+    return Outcome(recipe.quantize.bits, size, rate, top1, excess)
 
 
 def train_once(recipe: Recipe, shelf: Path) -> Path:
@@ -70,19 +73,26 @@ def train_once(recipe: Recipe, shelf: Path) -> Path:
     return folder
 
 
-def over_budget(graph: Graph, size: int, budget: Budget) -> float:
-    """By what share the weights are too large; 1 if the network does not fit the device; 0 if all is well."""
+def planned_rate(graph: Graph, device: str | None) -> float | None:
+    """Frames a second of the fastest plan for `device`: 0 if none fits, None without a device."""
     from fireline.codegen.plan.choice import plan_for
+    from fireline.codegen.plan.cycles import initiation_interval
 
-    excess = 0.0
-    if budget.weight_bytes is not None:
-        excess = max(0.0, size / budget.weight_bytes - 1)
-    if budget.device is not None and not excess:
-        try:
-            plan_for(graph, budget.device)
-        except DoesNotFitError:
-            excess = 1.0
-    return excess
+    if device is None:
+        return None
+    try:
+        plan = plan_for(graph, device)
+    except DoesNotFitError:
+        return 0.0
+    return plan.clock_mhz * 1e6 / initiation_interval(plan)
+
+
+def over_budget(size: int, rate: float | None, budget: Budget) -> float:
+    """By what share the weights are too large, or else the network too slow, 1 if it does not fit; 0 if all is well."""
+    excess = 0.0 if budget.weight_bytes is None else max(0.0, size / budget.weight_bytes - 1)
+    if excess or rate is None:
+        return excess
+    return 1.0 if rate == 0 else max(0.0, 1 - rate / (budget.frames_per_second or rate))
 
 
 def firmware_top1(graph: Graph, recipe: Recipe, images: int | None) -> float:

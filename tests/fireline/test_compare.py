@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fireline.cli.compare import draw, pareto
 from fireline.cli.results import RESULTS, digest
@@ -13,7 +14,9 @@ from fireline.model.run_info import Run, write_run
 
 
 def test_only_unbeaten_points_are_best() -> None:
-    assert pareto([(3, 90), (1, 80), (2, 70), (4, 90), (1, 75)]) == [(1, 80), (3, 90)]
+    points = [(3.0, 90.0), (1.0, 80.0), (2.0, 70.0), (4.0, 90.0), (1.0, 75.0), (5.0, 60.0)]
+    assert pareto(points) == [(1, 80), (3, 90)]
+    assert pareto(points, better=1) == [(4, 90), (5, 60)]
 
 
 def test_the_plot_is_the_same_each_time_and_of_a_known_kind(tmp_path: Path) -> None:
@@ -24,6 +27,8 @@ def test_the_plot_is_the_same_each_time_and_of_a_known_kind(tmp_path: Path) -> N
     draw(rows, tmp_path / "a.png")
     draw(rows, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    draw([row | {"frames_per_second": 100.0 * row["weight_bytes"]} for row in rows], tmp_path / "b.png")
+    assert Image.open(tmp_path / "b.png").width == 2 * Image.open(tmp_path / "a.png").width
     with pytest.raises(FirelineError, match="no picture of kind 'xyz'"):
         draw(rows, tmp_path / "c.xyz")
     assert json.dumps(sorted(p.name for p in tmp_path.iterdir())) == '["a.png", "b.png"]'

@@ -7,7 +7,7 @@ import pytest
 from fireline.cli import main
 from fireline.cli.recipes import change_recipe, value_of
 from fireline.cli.sweep_file import Budget, Range, read_sweep, spread, vary
-from fireline.cli.trial import over_budget
+from fireline.cli.trial import over_budget, planned_rate
 from fireline.codegen.lower.network import lower
 from fireline.errors import FirelineError
 from fireline.model.recipe import Adam, Distill, read_recipe
@@ -63,6 +63,8 @@ def test_sweep_files_that_are_wrong(tmp_path: Path) -> None:
         read_sweep(files(tmp_path, '"train.batch" = { low = 1, high = 2 }\n'))
     with pytest.raises(FirelineError, match=r"budget\.colour"):
         read_sweep(files(tmp_path, '"train.batch" = [1]\n', "[budget]\ncolour = 1\n"))
+    with pytest.raises(FirelineError, match=r"frames_per_second is of a device.*add budget\.device"):
+        read_sweep(files(tmp_path, '"train.batch" = [1]\n', "[budget]\nframes_per_second = 1\n"))
     with pytest.raises(FirelineError, match="does not quantize"):
         vary(read_recipe("digits"), {"quantize.bits.fire2": "w4a4"})
     assert read_sweep(files(tmp_path, '"x" = [1, 2]\n')).space == {"x": [1, 2]}
@@ -84,8 +86,15 @@ def test_a_field_that_is_not_there_stops_a_sweep_before_it_begins(
 def test_a_device_that_is_too_small_is_a_budget(tmp_path: Path) -> None:
     b = QonnxBuilder((2, 6, 6))
     graph = lower(b.save(b.conv(b.pixels(), 2, 4), tmp_path))
-    assert over_budget(graph, 100, Budget(weight_bytes=100, device="xc7z020")) == 0
-    assert over_budget(graph, 150, Budget(weight_bytes=100)) == 0.5
+    rate = planned_rate(graph, "xc7z020")
+    assert planned_rate(graph, None) is None
+    assert rate is not None and rate > 1000
+    assert over_budget(100, rate, Budget(weight_bytes=100, device="xc7z020")) == 0
+    assert over_budget(150, rate, Budget(weight_bytes=100)) == 0.5
+    assert over_budget(100, None, Budget(weight_bytes=100)) == 0
+    assert over_budget(100, 0.0, Budget(device="xc7z020")) == 1
+    assert over_budget(100, 750.0, Budget(device="xc7z020", frames_per_second=1000)) == 0.25
+    assert over_budget(100, 1000.0, Budget(device="xc7z020", frames_per_second=1000)) == 0
 
 
 def test_a_grid_goes_on_and_shares_float_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,3 +122,15 @@ def test_what_is_over_budget_is_not_measured(tmp_path: Path, capsys: pytest.Capt
     assert small["weight_bytes"] <= 4000 < large["weight_bytes"]
     assert large["top1"] is None
     assert not large["within_budget"]
+    assert small["frames_per_second"] is None
+
+
+def test_what_is_too_slow_is_over_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    budget = '[budget]\ndevice = "xc7z020"\nframes_per_second = 1e9\n'
+    path = files(tmp_path, '"quantize.bits" = ["w2a4", "w4a4"]\n', budget)
+    with pytest.raises(SystemExit):
+        main(["-q", "sweep", str(path), "--out", str(tmp_path / "out")])
+    assert "none of the trials keeps to the budget" in capsys.readouterr().err
+    with (tmp_path / "out" / "sweep.csv").open() as table:
+        rates = [float(row["frames_per_second"]) for row in csv.DictReader(table)]
+    assert len(rates) == 2 and min(rates) > 1000

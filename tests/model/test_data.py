@@ -122,6 +122,7 @@ def test_held_out_images_are_the_same_and_of_every_class() -> None:
     share = np.bincount(held.labels) / np.bincount(whole.labels)
     assert np.allclose(share, 300 / 1437, atol=0.01)
     assert (whole.held_out(300)[1].labels == held.labels).all()
+    assert isinstance(rest.images, np.ndarray)  # so that no processes are started to read it
     assert (held.read([3, 5]) == held.read()[[3, 5]]).all()
     for count in (9, 1428):
         with pytest.raises(FirelineError, match=f"of 1437 images {count} cannot be held out"):
