@@ -165,6 +165,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         )
         axes.set_xlabel(panel.label)
         axes.set_ylabel("firmware top-1, %")
+        axes.margins(x=0.15)  # for the names beside the points
         axes.grid(alpha=0.2)
         axes.legend(loc="lower right" if panel.better < 0 else "lower left", frameon=False)
     write_picture(figure, path)
