@@ -144,14 +144,23 @@ def load(spec: str, split: Split, shape: Shape | None = None) -> ImageSet:
     return result
 
 
-def load_both(spec: str, shape: Shape, hold_out: int) -> tuple[ImageSet, ImageSet]:
-    """What to train on and what to measure on: the two splits, or `hold_out` training images in place of the second.
+def load_training(spec: str, shape: Shape, hold_out: int) -> ImageSet:
+    """What to train on: the training split, without the `hold_out` images that are kept aside.
 
     Raises:
         FirelineError: as `load`, or as many cannot be held out.
     """
-    training = load(spec, "train", shape)
-    return training.held_out(hold_out) if hold_out else (training, load(spec, "test", shape))
+    whole = load(spec, "train", shape)
+    return whole.held_out(hold_out)[0] if hold_out else whole
+
+
+def load_measured(spec: str, shape: Shape, hold_out: int) -> ImageSet:
+    """What to measure on: the test split, or the `hold_out` training images that are kept aside in place of it.
+
+    Raises:
+        FirelineError: as `load_training`.
+    """
+    return load(spec, "train", shape).held_out(hold_out)[1] if hold_out else load(spec, "test", shape)
 
 
 def read_image(path: Path, shape: Shape) -> Pixels:

@@ -10,7 +10,7 @@ from fireline.files import write_whole
 from fireline.model.accuracy import accuracy
 from fireline.model.classification import SCORES, classification
 from fireline.model.curves import write_curves
-from fireline.model.data import load_both
+from fireline.model.data import load_measured, load_training
 from fireline.model.evaluate import logits
 from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
@@ -46,7 +46,8 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
         if done.recipe and replace(done.recipe, name=recipe.name, quantize=None) == recipe:
             return done
     config, training = recipe.architecture, recipe.train
-    data, test = load_both(recipe.data, config.input, recipe.hold_out)
+    data = load_training(recipe.data, config.input, recipe.hold_out)
+    test = load_measured(recipe.data, config.input, recipe.hold_out)
     network = float_network(config, training.seed)
     if recipe.start is not None:
         if not isinstance(network, Network):

@@ -9,7 +9,7 @@ from pathlib import Path
 from fireline.errors import FirelineError
 from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
-from fireline.model.data import load_both
+from fireline.model.data import load_measured, load_training
 from fireline.model.evaluate import logits
 from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
@@ -73,7 +73,7 @@ def quantize(
     """
     precision = parse_precision(bits)
     run, network = _float_network(name, out, source, seed)
-    training, test = load_both(data, run.architecture.input, hold_out)
+    training = load_training(data, run.architecture.input, hold_out)
     folded = fold_batch_norm(network)
     twin = build_twin(folded, precision)
     calibrate(folded, twin, training.subset(images, seed))
@@ -81,6 +81,7 @@ def quantize(
     if tuning is not None:
         from fireline.model.train import Files, fit
 
+        test = load_measured(data, run.architecture.input, hold_out)
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"
         kept = zero_masks(folded)  # a pruned network stays as sparse as it is

@@ -99,10 +99,10 @@ def firmware_top1(graph: Graph, recipe: Recipe, images: int | None) -> float:
     """Top-1, 0 to 1, of the bit-accurate simulator on what `recipe` measures on, or on `images` of them."""
     import numpy as np
 
-    from fireline.model.data import load_both
+    from fireline.model.data import load_measured
     from fireline.sim.accuracy import engine_accuracy, scores
 
-    _, test = load_both(recipe.data, graph.input.output.shape, recipe.hold_out)
+    test = load_measured(recipe.data, graph.input.output.shape, recipe.hold_out)
     test = test.subset(images) if images else test
     outputs = np.concatenate([graph.simulate(pixels) for pixels, _ in test.batches(16)])
     accuracy = engine_accuracy("simulator", scores(graph, outputs), test.labels)
