@@ -9,6 +9,7 @@ import torch
 
 from fireline.errors import FirelineError
 from fireline.files import write_whole
+from fireline.model.architecture import SqueezeNet
 from fireline.model.network import Network, Staged, float_network
 from fireline.model.recipe import Distill
 from fireline.model.run_info import FLOAT, read_run
@@ -20,10 +21,12 @@ def load_float(folder: Path) -> Network:
     Raises:
         FirelineError: the folder is no run, has no float network, or is of a baseline.
     """
-    network = load_any_float(folder)
-    if not isinstance(network, Network):
-        raise FirelineError("a baseline goes no further than training", node=str(folder))
-    return network
+    run = read_run(folder)
+    if not isinstance(run.architecture, SqueezeNet):
+        raise FirelineError("a baseline goes no further than training", node=f"{run.preset} in {folder}")
+    network = float_network(run.architecture)
+    load_network(folder / FLOAT, network)
+    return network.eval()
 
 
 def load_any_float(folder: Path) -> Staged:

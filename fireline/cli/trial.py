@@ -1,4 +1,4 @@
-"""One trial of a sweep: train, quantize, lower, see whether it fits, and count what the firmware gets right."""
+"""One trial of a sweep: see whether it fits, train, quantize, lower, and count what the firmware gets right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from fireline.errors import DoesNotFitError
@@ -22,7 +23,7 @@ class Outcome:
     """What became of a trial. `excess` says by what share the budget is exceeded; it is kept when that is not above 0.
 
     `frames_per_second` is planned, None without a device. `top1` is None for one that is over budget, which is not
-    measured.
+    trained.
     """
 
     bits: str
@@ -34,10 +35,15 @@ class Outcome:
 
 def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images: int | None) -> Outcome:
     """Run `recipe` in `folder`; a float network that several trials share is trained once and kept on the `shelf`."""
+    from fireline.codegen.lower.network import lower
     from fireline.model.count import counts
     from fireline.model.run_info import read_run
     from fireline.quant.run import quantize_recipe
 
+    if recipe.quantize is not None:
+        outcome = sized(untrained_graph(recipe), recipe.quantize.bits, budget)
+        if outcome.excess > 0:
+            return outcome
     trained = train_once(recipe, shelf)
     if recipe.quantize is None:
         accuracy = read_run(trained).float_accuracy
@@ -47,15 +53,37 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(trained / name, folder)
     quantize_recipe(recipe, folder)
+    graph = lower(folder / "model.onnx")
+    outcome = sized(graph, recipe.quantize.bits, budget)
+    if outcome.excess > 0:  # training can move a plan on the very edge
+        return outcome
+    return replace(outcome, top1=firmware_top1(graph, recipe, images))
+
+
+def untrained_graph(recipe: Recipe) -> Graph:
+    """The network of `recipe` before it learns anything: its size is known and its plan made without training."""
     from fireline.codegen.lower.network import lower
+    from fireline.model.network import float_network
+    from fireline.model.run_info import FLOAT, Run, write_run
+    from fireline.model.run_networks import save_network
+    from fireline.quant.run import MODEL, quantize
+
+    assert recipe.quantize is not None
+    with TemporaryDirectory() as scratch:
+        folder, seed = Path(scratch), recipe.train.seed
+        save_network(folder / FLOAT, float_network(recipe.architecture, seed))
+        write_run(folder, Run(recipe.network, recipe.architecture, weights=f"random, seed {seed}", seed=seed))
+        quantize(recipe.network, folder, data=recipe.data, bits=recipe.quantize.bits, images=1, seed=seed)
+        return lower(folder / MODEL)
+
+
+def sized(graph: Graph, bits: str, budget: Budget) -> Outcome:
+    """What `graph` takes, and by how much that is over `budget`; its top-1 is still to be measured."""
     from fireline.graph import weight_bytes
 
-    graph = lower(folder / "model.onnx")
     size = weight_bytes(graph)
     rate = planned_rate(graph, budget.device)
-    excess = over_budget(size, rate, budget)
-    top1 = None if excess > 0 else firmware_top1(graph, recipe, images)
-    return Outcome(recipe.quantize.bits, size, rate, top1, excess)
+    return Outcome(bits, size, rate, None, over_budget(size, rate, budget))
 
 
 def train_once(recipe: Recipe, shelf: Path) -> Path:

@@ -114,7 +114,7 @@ def test_a_grid_goes_on_and_shares_float_networks(tmp_path: Path, capsys: pytest
     assert json.loads(capsys.readouterr().out) == rows
 
 
-def test_what_is_over_budget_is_not_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_over_budget_is_not_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = files(tmp_path, '"quantize.bits" = ["w2a4", "w8a8"]\n', "[budget]\nweight_bytes = 4000\n")
     main(["-q", "sweep", str(path), "--out", str(tmp_path / "out"), "--json"])
     small, large = json.loads(capsys.readouterr().out)
@@ -122,6 +122,8 @@ def test_what_is_over_budget_is_not_measured(tmp_path: Path, capsys: pytest.Capt
     assert small["weight_bytes"] <= 4000 < large["weight_bytes"]
     assert large["top1"] is None
     assert not large["within_budget"]
+    assert (Path(small["run"]) / "model.onnx").exists()
+    assert not Path(large["run"]).exists()
     assert small["frames_per_second"] is None
 
 
@@ -134,3 +136,4 @@ def test_what_is_too_slow_is_over_budget(tmp_path: Path, capsys: pytest.CaptureF
     with (tmp_path / "out" / "sweep.csv").open() as table:
         rates = [float(row["frames_per_second"]) for row in csv.DictReader(table)]
     assert len(rates) == 2 and min(rates) > 1000
+    assert not (tmp_path / "out" / "float").exists()
