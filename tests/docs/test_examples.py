@@ -6,12 +6,15 @@ import json
 import runpy
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from fireline.cli.sweep_file import read_sweep, sweep_recipe, vary
+from fireline.model.count import counts
 from tests.docs.blocks import ROOT, shell
 
 EXAMPLES = ROOT / "examples"
@@ -38,6 +41,19 @@ def test_script(
     monkeypatch.setattr(sys, "argv", [script, *arguments])
     runpy.run_path(str(EXAMPLES / script), run_name="__main__")
     assert printed in capsys.readouterr().out
+
+
+def test_the_sweep_for_small_parts_has_room_on_both_sides_of_its_budget() -> None:
+    file = EXAMPLES / "cifar10_small.toml"
+    sweep = read_sweep(file)
+    recipe = sweep_recipe(sweep, file)
+    lists = [values for values in sweep.space.values() if isinstance(values, list)]
+    assert len(lists) == len(sweep.space)
+    varied = (vary(recipe, dict(zip(sweep.space, values, strict=True))) for values in product(*lists))
+    sizes = [counts(one.architecture).weight_bytes(4) for one in varied]
+    assert sweep.budget.weight_bytes is not None
+    assert sum(size <= sweep.budget.weight_bytes for size in sizes) > sweep.trials / 2
+    assert max(sizes) > sweep.budget.weight_bytes
 
 
 @pytest.mark.slow
