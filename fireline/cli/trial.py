@@ -35,12 +35,13 @@ class Outcome:
 
 def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images: int | None) -> Outcome:
     """Run `recipe` in `folder`; a float network that several trials share is trained once and kept on the `shelf`."""
+    from fireline.cli.sweep_file import Budget
     from fireline.codegen.lower.network import lower
     from fireline.model.count import counts
     from fireline.model.run_info import read_run
-    from fireline.quant.run import quantize_recipe
+    from fireline.quant.run import MODEL, quantize_recipe
 
-    if recipe.quantize is not None:
+    if recipe.quantize is not None and budget != Budget():
         outcome = sized(untrained_graph(recipe), recipe.quantize.bits, budget)
         if outcome.excess > 0:
             return outcome
@@ -53,7 +54,7 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(trained / name, folder)
     quantize_recipe(recipe, folder)
-    graph = lower(folder / "model.onnx")
+    graph = lower(folder / MODEL)
     outcome = sized(graph, recipe.quantize.bits, budget)
     if outcome.excess > 0:  # training can move a plan on the very edge
         return outcome
