@@ -9,7 +9,7 @@ from pathlib import Path
 from fireline.errors import FirelineError
 from fireline.model.accuracy import accuracy
 from fireline.model.architecture import SqueezeNet
-from fireline.model.data import load_measured, load_training
+from fireline.model.data import ImageSet, load_measured, load_training
 from fireline.model.evaluate import logits
 from fireline.model.machines import ALONE, Machines, leads
 from fireline.model.network import Network, float_network
@@ -19,7 +19,7 @@ from fireline.model.recipe import Recipe, Training
 from fireline.model.run_info import FLOAT, Run, read_run, write_run
 from fireline.model.run_networks import load_float, load_network, load_teacher, save_network
 from fireline.model.weights import import_weights
-from fireline.quant.bits import parse_precision
+from fireline.quant.bits import Precision, parse_precision
 from fireline.quant.calibrate import calibrate
 from fireline.quant.export import export
 from fireline.quant.fold import fold_batch_norm
@@ -74,9 +74,7 @@ def quantize(
     precision = parse_precision(bits)
     run, network = _float_network(name, out, source, seed)
     training = load_training(data, run.architecture.input, hold_out)
-    folded = fold_batch_norm(network)
-    twin = build_twin(folded, precision)
-    calibrate(folded, twin, training.subset(images, seed))
+    folded, twin = calibrated_twin(network, precision, training.subset(images, seed))
     reached = None
     if tuning is not None:
         from fireline.model.train import Files, fit
@@ -102,6 +100,14 @@ def quantize(
         _export(twin, run, out)
         write_run(out, run)
     return run
+
+
+def calibrated_twin(network: Network, precision: Precision, images: ImageSet) -> tuple[Network, Network]:
+    """`network` with its batch norms folded, and its quantized twin with scales from `images`."""
+    folded = fold_batch_norm(network)
+    twin = build_twin(folded, precision)
+    calibrate(folded, twin, images)
+    return folded, twin
 
 
 def quantize_recipe(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:

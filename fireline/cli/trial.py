@@ -64,18 +64,21 @@ def run_trial(recipe: Recipe, shelf: Path, folder: Path, budget: Budget, images:
 def untrained_graph(recipe: Recipe) -> Graph:
     """The network of `recipe` before it learns anything: its size is known and its plan made without training."""
     from fireline.codegen.lower.network import lower
+    from fireline.model.architecture import SqueezeNet
+    from fireline.model.data import load_training
     from fireline.model.network import float_network
-    from fireline.model.run_info import FLOAT, Run, write_run
-    from fireline.model.run_networks import save_network
-    from fireline.quant.run import MODEL, quantize
+    from fireline.quant.bits import parse_precision
+    from fireline.quant.export import export
+    from fireline.quant.run import MODEL, calibrated_twin
 
-    assert recipe.quantize is not None
+    config, seed = recipe.architecture, recipe.train.seed
+    assert isinstance(config, SqueezeNet) and recipe.quantize is not None, "baselines are not quantized"
+    images = load_training(recipe.data, config.input, recipe.hold_out).subset(1, seed)
+    network = float_network(config, seed).eval()
+    _, twin = calibrated_twin(network, parse_precision(recipe.quantize.bits), images)
     with TemporaryDirectory() as scratch:
-        folder, seed = Path(scratch), recipe.train.seed
-        save_network(folder / FLOAT, float_network(recipe.architecture, seed))
-        write_run(folder, Run(recipe.network, recipe.architecture, weights=f"random, seed {seed}", seed=seed))
-        quantize(recipe.network, folder, data=recipe.data, bits=recipe.quantize.bits, images=1, seed=seed)
-        return lower(folder / MODEL)
+        export(twin, Path(scratch) / MODEL)
+        return lower(Path(scratch) / MODEL)
 
 
 def sized(graph: Graph, bits: str, budget: Budget) -> Outcome:
