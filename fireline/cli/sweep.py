@@ -89,19 +89,10 @@ def open_study(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None) 
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler: optuna.samplers.BaseSampler
-    match sweep.sampler:
-        case "grid":
-            choices = {name: values for name, values in sweep.space.items() if isinstance(values, list)}
-            sampler = optuna.samplers.GridSampler(choices, seed=sweep.seed)
-        case "random":
-            sampler = optuna.samplers.RandomSampler(sweep.seed)
-        case "tpe":
-            sampler = optuna.samplers.TPESampler(seed=sweep.seed)
     try:
         return optuna.create_study(
             storage=storage or JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
-            sampler=sampler,
+            sampler=sampler_for(sweep, 0),
             study_name=recipe.name,
             direction="maximize",
             load_if_exists=True,
@@ -109,6 +100,46 @@ def open_study(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None) 
     except Exception as error:  # the storage's own: a database that is not there, a damaged journal
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise FirelineError(f"cannot open the study: {reason}", node=storage or str(folder)) from None
+
+
+def sampler_for(sweep: Sweep, trial: int) -> optuna.samplers.BaseSampler:
+    """What chooses the values of the trial of that number, from a seed of its own.
+
+    So processes that share a study do not try the same, nor does a sweep that goes on what it has tried. A grid is
+    divided by the numbers of the trials, and is in the same order for all.
+    """
+    import optuna
+    from numpy.random import SeedSequence
+
+    seed = int(SeedSequence((sweep.seed, trial)).generate_state(1)[0])
+    match sweep.sampler:
+        case "grid":
+            choices = {name: values for name, values in sweep.space.items() if isinstance(values, list)}
+            return optuna.samplers.GridSampler(choices, seed=sweep.seed)
+        case "random":
+            return optuna.samplers.RandomSampler(seed)
+        case "tpe":
+            return optuna.samplers.TPESampler(seed=seed)
+
+
+def suggest(study: optuna.Study, trial: optuna.Trial, sweep: Sweep) -> dict[str, Any]:
+    """The values that `trial` tries, by the field's path."""
+    from fireline.cli.sweep_file import Range
+
+    study.sampler = sampler_for(sweep, trial.number)
+    return {
+        name: trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)
+        if isinstance(wanted, Range)
+        else trial.suggest_categorical(name, wanted)
+        for name, wanted in sweep.space.items()
+    }
+
+
+def completed(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials that came to an end, the first first."""
+    import optuna
+
+    return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
 
 def forget_stopped(study: optuna.Study) -> None:
@@ -124,21 +155,20 @@ def work(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None, thread
     import optuna
     import torch
 
-    from fireline.cli.sweep_file import Range, vary
-    from fireline.cli.trial import run_trial
+    from fireline.cli.sweep_file import vary
+    from fireline.cli.trial import Outcome, run_trial
 
     if threads is not None:
         torch.set_num_threads(threads)
 
     def objective(trial: optuna.Trial) -> float:
-        values: dict[str, Any] = {}
-        for name, wanted in sweep.space.items():
-            if isinstance(wanted, Range):
-                values[name] = trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)
-            else:
-                values[name] = trial.suggest_categorical(name, wanted)
+        values = suggest(study, trial, sweep)
         place = folder / f"trial_{trial.number:04}"
-        outcome = run_trial(vary(recipe, values), folder / "float", place, sweep.budget, sweep.images)
+        same = [other for other in completed(study) if other.params == values]
+        if same:  # of few choices a search takes the best again
+            outcome = Outcome(**same[0].user_attrs)
+        else:
+            outcome = run_trial(vary(recipe, values), folder / "float", place, sweep.budget, sweep.images)
         for name, value in asdict(outcome).items():
             trial.set_user_attr(name, value)
         trial.set_constraint("budget", outcome.excess)
@@ -154,12 +184,10 @@ def work(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None, thread
 
 def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> None:
     """Print the trials, best first, and leave them as a table and a plot."""
-    import optuna
-
     from fireline.cli.compare import draw
     from fireline.files import write_whole
 
-    finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    distinct = {frozenset(trial.params.items()): trial for trial in reversed(completed(study))}
     rows = [
         {
             "run": str(folder / f"trial_{trial.number:04}"),
@@ -170,7 +198,7 @@ def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> No
             "within_budget": trial.user_attrs["excess"] <= 0,
         }
         for trial in sorted(
-            finished, key=lambda t: (-(t.value or 0.0), t.user_attrs["weight_bytes"], t.number)
+            distinct.values(), key=lambda t: (-(t.value or 0.0), t.user_attrs["weight_bytes"], t.number)
         )
     ]
     text = io.StringIO()

@@ -6,6 +6,7 @@ import pytest
 
 from fireline.cli import main
 from fireline.cli.recipes import change_recipe, value_of
+from fireline.cli.sweep import open_study, suggest
 from fireline.cli.sweep_file import Budget, Range, read_sweep, spread, vary
 from fireline.cli.trial import over_budget, planned_rate
 from fireline.codegen.lower.network import lower
@@ -112,6 +113,35 @@ def test_a_grid_goes_on_and_shares_float_networks(tmp_path: Path, capsys: pytest
     assert best.name
     main(["-q", "sweep", str(path), "--out", str(out), "--json"])
     assert json.loads(capsys.readouterr().out) == rows
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_processes_that_share_a_study_try_different_values(tmp_path: Path, sampler: str) -> None:
+    path = files(tmp_path, '"train.batch" = { low = 1, high = 1000 }\n')
+    path.write_text(path.read_text().replace("grid", sampler))
+    sweep, recipe = read_sweep(path), read_recipe(str(tmp_path / "r.toml"))
+    tried = {}
+    for processes in (1, 2):
+        (tmp_path / str(processes)).mkdir()
+        studies = [open_study(sweep, recipe, tmp_path / str(processes), None) for _ in range(processes)]
+        tried[processes] = [
+            suggest(study, study.ask(), sweep)["train.batch"]
+            for _ in range(4 // processes)
+            for study in studies
+        ]
+    assert len(set(tried[1])) == 4
+    assert tried[2] == tried[1]
+
+
+def test_what_was_tried_before_is_not_trained_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = files(tmp_path, '"quantize.bits" = ["w2a4"]\n')
+    path.write_text(path.read_text().replace("grid", "tpe"))
+    main(["-q", "sweep", str(path), "--out", str(tmp_path / "out"), "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["top1"] > 0.1
+    assert [folder.name for folder in (tmp_path / "out").glob("trial_*")] == ["trial_0000"]
 
 
 def test_what_is_over_budget_is_not_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
