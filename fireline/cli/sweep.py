@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import multiprocessing
 import os
 from dataclasses import asdict, replace
@@ -102,17 +103,17 @@ def open_study(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None) 
         raise FirelineError(f"cannot open the study: {reason}", node=storage or str(folder)) from None
 
 
-def sampler_for(sweep: Sweep, trial: int) -> optuna.samplers.BaseSampler:
+def sampler_for(sweep: Sweep, trial: int, lost: bool = False) -> optuna.samplers.BaseSampler:
     """What chooses the values of the trial of that number, from a seed of its own.
 
     So processes that share a study do not try the same, nor does a sweep that goes on what it has tried. A grid is
-    divided by the numbers of the trials, and is in the same order for all.
+    divided by the numbers of the trials, and is in the same order for all. A search that is `lost` takes anything.
     """
     import optuna
     from numpy.random import SeedSequence
 
     seed = int(SeedSequence((sweep.seed, trial)).generate_state(1)[0])
-    match sweep.sampler:
+    match "random" if lost and sweep.sampler == "tpe" else sweep.sampler:
         case "grid":
             choices = {name: values for name, values in sweep.space.items() if isinstance(values, list)}
             return optuna.samplers.GridSampler(choices, seed=sweep.seed)
@@ -122,24 +123,17 @@ def sampler_for(sweep: Sweep, trial: int) -> optuna.samplers.BaseSampler:
             return optuna.samplers.TPESampler(seed=seed)
 
 
-def suggest(study: optuna.Study, trial: optuna.Trial, sweep: Sweep) -> dict[str, Any]:
+def suggest(study: optuna.Study, trial: optuna.Trial, sweep: Sweep, lost: bool = False) -> dict[str, Any]:
     """The values that `trial` tries, by the field's path."""
     from fireline.cli.sweep_file import Range
 
-    study.sampler = sampler_for(sweep, trial.number)
+    study.sampler = sampler_for(sweep, trial.number, lost)
     return {
         name: trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)
         if isinstance(wanted, Range)
         else trial.suggest_categorical(name, wanted)
         for name, wanted in sweep.space.items()
     }
-
-
-def completed(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """The trials that came to an end, the first first."""
-    import optuna
-
-    return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
 
 def forget_stopped(study: optuna.Study) -> None:
@@ -156,38 +150,53 @@ def work(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None, thread
     import torch
 
     from fireline.cli.sweep_file import vary
-    from fireline.cli.trial import Outcome, run_trial
+    from fireline.cli.trial import run_trial
 
     if threads is not None:
         torch.set_num_threads(threads)
+    # Trials that others have begun count, so that no process begins one too many.
+    begun = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING)
+    study = open_study(sweep, recipe, folder, storage)
+    lost = False
 
     def objective(trial: optuna.Trial) -> float:
-        values = suggest(study, trial, sweep)
+        nonlocal lost
+        values = suggest(study, trial, sweep, lost)
+        others = study.get_trials(deepcopy=False, states=begun)
+        lost = any(other.params == values for other in others if other.number != trial.number)
+        if lost:
+            raise _Again
         place = folder / f"trial_{trial.number:04}"
-        same = [other for other in completed(study) if other.params == values]
-        if same:  # of few choices a search takes the best again
-            outcome = Outcome(**same[0].user_attrs)
-        else:
-            outcome = run_trial(vary(recipe, values), folder / "float", place, sweep.budget, sweep.images)
+        outcome = run_trial(vary(recipe, values), folder / "float", place, sweep.budget, sweep.images)
         for name, value in asdict(outcome).items():
             trial.set_user_attr(name, value)
         trial.set_constraint("budget", outcome.excess)
         # What is over budget is worth less than anything that is not.
         return -outcome.excess if outcome.top1 is None else outcome.top1
 
-    # Trials that others have begun count, so that no process begins one too many.
-    begun = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING)
-    study = open_study(sweep, recipe, folder, storage)
-    if len(study.get_trials(deepcopy=False, states=begun[:1])) < sweep.trials:
-        study.optimize(objective, callbacks=[optuna.study.MaxTrialsCallback(sweep.trials, states=begun)])
+    if len(study.get_trials(deepcopy=False, states=begun[:1])) < trials_of(sweep):
+        enough = optuna.study.MaxTrialsCallback(trials_of(sweep), states=begun)
+        study.optimize(objective, callbacks=[enough], catch=_Again)
+
+
+class _Again(Exception):
+    """A search came back to what was tried already, as it does where there are few choices."""
+
+
+def trials_of(sweep: Sweep) -> int:
+    """As many as are asked for, or as there are variants."""
+    choices = [len(values) for values in sweep.space.values() if isinstance(values, list)]
+    return min(sweep.trials, math.prod(choices)) if len(choices) == len(sweep.space) else sweep.trials
 
 
 def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> None:
     """Print the trials, best first, and leave them as a table and a plot."""
+    import optuna
+
     from fireline.cli.compare import draw
     from fireline.files import write_whole
 
-    distinct = {frozenset(trial.params.items()): trial for trial in reversed(completed(study))}
+    finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     rows = [
         {
             "run": str(folder / f"trial_{trial.number:04}"),
@@ -198,7 +207,7 @@ def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> No
             "within_budget": trial.user_attrs["excess"] <= 0,
         }
         for trial in sorted(
-            distinct.values(), key=lambda t: (-(t.value or 0.0), t.user_attrs["weight_bytes"], t.number)
+            finished, key=lambda t: (-(t.value or 0.0), t.user_attrs["weight_bytes"], t.number)
         )
     ]
     text = io.StringIO()

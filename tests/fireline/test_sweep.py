@@ -133,15 +133,16 @@ def test_processes_that_share_a_study_try_different_values(tmp_path: Path, sampl
     assert tried[2] == tried[1]
 
 
-def test_what_was_tried_before_is_not_trained_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = files(tmp_path, '"quantize.bits" = ["w2a4"]\n')
+@pytest.mark.slow
+def test_nothing_is_tried_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = files(tmp_path, '"quantize.bits" = ["w2a4", "w3a4", "w4a4"]\n')
     path.write_text(path.read_text().replace("grid", "tpe"))
-    main(["-q", "sweep", str(path), "--out", str(tmp_path / "out"), "--json"])
-    (row,) = json.loads(capsys.readouterr().out)
-    assert row["top1"] > 0.1
-    assert [folder.name for folder in (tmp_path / "out").glob("trial_*")] == ["trial_0000"]
+    main(["-q", "sweep", str(path), "--out", str(tmp_path / "out"), "--jobs", "2", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert sorted(row["quantize.bits"] for row in rows) == ["w2a4", "w3a4", "w4a4"]
+    assert sorted(row["run"] for row in rows) == sorted(
+        str(folder) for folder in (tmp_path / "out").glob("trial_*")
+    )
 
 
 def test_what_is_over_budget_is_not_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
