@@ -20,7 +20,7 @@ from fireline.errors import FirelineError
 if TYPE_CHECKING:
     import optuna
 
-    from fireline.cli.sweep_file import Sweep
+    from fireline.cli.sweep_file import Range, Sweep
     from fireline.model.recipe import Recipe
 
 JOURNAL, TABLE, PLOT = "study.journal", "sweep.csv", "sweep.png"
@@ -174,8 +174,9 @@ def work(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None, thread
         # What is over budget is worth less than anything that is not.
         return -outcome.excess if outcome.top1 is None else outcome.top1
 
-    if len(study.get_trials(deepcopy=False, states=begun[:1])) < trials_of(sweep):
-        enough = optuna.study.MaxTrialsCallback(trials_of(sweep), states=begun)
+    trials = trials_of(sweep)
+    if len(study.get_trials(deepcopy=False, states=begun[:1])) < trials:
+        enough = optuna.study.MaxTrialsCallback(trials, states=begun)
         study.optimize(objective, callbacks=[enough], catch=_Again)
 
 
@@ -184,9 +185,14 @@ class _Again(Exception):
 
 
 def trials_of(sweep: Sweep) -> int:
-    """As many as are asked for, or as there are variants."""
-    choices = [len(values) for values in sweep.space.values() if isinstance(values, list)]
-    return min(sweep.trials, math.prod(choices)) if len(choices) == len(sweep.space) else sweep.trials
+    """As many as are asked for, or as there are variants; a value that is listed twice is one."""
+
+    def choices(values: list[Any] | Range) -> int:
+        if isinstance(values, list):
+            return len(set(values))
+        return 1 if values.low == values.high else sweep.trials
+
+    return min(sweep.trials, math.prod(choices(values) for values in sweep.space.values()))
 
 
 def report(study: optuna.Study, sweep: Sweep, folder: Path, as_json: bool) -> None:

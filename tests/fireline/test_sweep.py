@@ -6,7 +6,7 @@ import pytest
 
 from fireline.cli import main
 from fireline.cli.recipes import change_recipe, value_of
-from fireline.cli.sweep import open_study, suggest
+from fireline.cli.sweep import open_study, suggest, trials_of
 from fireline.cli.sweep_file import Budget, Range, read_sweep, spread, vary
 from fireline.cli.trial import over_budget, planned_rate
 from fireline.codegen.lower.network import lower
@@ -131,6 +131,18 @@ def test_processes_that_share_a_study_try_different_values(tmp_path: Path, sampl
         ]
     assert len(set(tried[1])) == 4
     assert tried[2] == tried[1]
+
+
+def test_as_many_trials_as_there_are_variants(tmp_path: Path) -> None:
+    def trials(space: str) -> int:
+        path = files(tmp_path, space)
+        path.write_text(path.read_text().replace("grid", "tpe"))
+        return trials_of(read_sweep(path))
+
+    assert trials('"x" = [1, 2, 3, 4]\n"y" = [1, 2]\n') == 4
+    assert trials('"x" = [1, 2, 2]\n') == 2
+    assert trials('"x" = { low = 1, high = 1 }\n"y" = [1, 2, 3]\n') == 3
+    assert trials('"x" = { low = 1, high = 2 }\n') == 4
 
 
 @pytest.mark.slow
