@@ -16,10 +16,8 @@ from fireline.model.architecture import SqueezeNet
 from fireline.model.data import ImageSet
 from fireline.model.network import Network, float_network
 from fireline.quant.bits import parse_precision
-from fireline.quant.calibrate import calibrate
 from fireline.quant.export import export
-from fireline.quant.fold import fold_batch_norm
-from fireline.quant.twin import build_twin
+from fireline.quant.run import calibrated_twin
 from fireline.quant.witness import EXACT, accumulators, brevitas_trace
 from fireline.sim import engines
 from fireline.sim.verify import verify
@@ -51,9 +49,7 @@ def whole_way(config: SqueezeNet, bits: str, folder: Path) -> Graph:
     pixels = np.random.default_rng(0).integers(0, 256, (4, *config.input)).astype(np.uint8)
     names = tuple(map(str, range(config.classes)))
     noise = ImageSet("noise", pixels, np.zeros(len(pixels), np.int64), names, config.input)
-    folded = fold_batch_norm(lively_network(config))
-    twin = build_twin(folded, parse_precision(bits))
-    calibrate(folded, twin, noise)
+    _, twin = calibrated_twin(lively_network(config), parse_precision(bits), noise)
     assert max(accumulators(twin).values()) < EXACT
     export(twin, folder / "model.onnx")
     graph = lower(folder / "model.onnx")
