@@ -11,6 +11,8 @@ import click
 from fireline.cli.hardware import PROJECTS, found_objects, print_found
 from fireline.cli.output import print_table, say
 
+NAMED = 8  # runs whose names have room in a picture
+
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -138,7 +140,7 @@ def cells(one: dict[str, Any]) -> list[object]:
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Accuracy against weight bytes, and against frames a second where a device was planned for.
 
-    A line joins the runs that no other beats in both.
+    A line joins the runs that no other beats in both. All are named, or of many only those.
     """
     from matplotlib.figure import Figure
 
@@ -154,11 +156,20 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(7 * len(panels), 4.5), layout="constrained")
     for panel, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
         places = [(one[panel.field] * panel.unit, 100 * one["firmware_top1"]) for one in points]
+        best = pareto(places, panel.better)
         for one, place in zip(points, places, strict=True):
             axes.scatter(*place, color="#1f4e9c")
-            label = f"{one['model']} {one['bits']}"
-            axes.annotate(label, place, xytext=(6, -10), textcoords="offset points", fontsize=8)
-        best = pareto(places, panel.better)
+            if len(points) <= NAMED or place in best:
+                label = f"{one['model']} {one['bits']}"
+                outside = (4 * panel.better, 4)  # of the line
+                axes.annotate(
+                    label,
+                    place,
+                    outside,
+                    textcoords="offset points",
+                    ha="left" if panel.better > 0 else "right",
+                    fontsize=8,
+                )
         where = "post" if panel.better < 0 else "pre"
         axes.step(
             *zip(*best, strict=True), where=where, color="#1f4e9c", alpha=0.4, label="not beaten in both"

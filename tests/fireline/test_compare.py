@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fireline.cli.compare import draw, pareto
+from fireline.cli.compare import NAMED, draw, pareto
 from fireline.cli.results import RESULTS, digest
 from fireline.errors import FirelineError
 from fireline.model.presets import preset
@@ -32,6 +33,17 @@ def test_the_plot_is_the_same_each_time_and_of_a_known_kind(tmp_path: Path) -> N
     with pytest.raises(FirelineError, match="no picture of kind 'xyz'"):
         draw(rows, tmp_path / "c.xyz")
     assert json.dumps(sorted(p.name for p in tmp_path.iterdir())) == '["a.png", "b.png"]'
+
+
+def test_of_many_runs_the_plot_names_the_unbeaten(tmp_path: Path) -> None:
+    rows = [
+        {"model": f"trial_{i}", "bits": "w4a4", "weight_bytes": 1000 * (i + 1), "firmware_top1": top1}
+        for i, top1 in enumerate([0.7, 0.6, 0.8, *[0.5] * (NAMED - 3)])
+    ]
+    draw(rows, tmp_path / "few.svg")
+    assert {row["model"] for row in rows} == set(re.findall(r"trial_\d+", (tmp_path / "few.svg").read_text()))
+    draw([*rows, rows[1]], tmp_path / "many.svg")
+    assert set(re.findall(r"trial_\d+", (tmp_path / "many.svg").read_text())) == {"trial_0", "trial_2"}
 
 
 def test_runs_are_compared_without_torch(tmp_path: Path) -> None:
