@@ -264,20 +264,26 @@ def window_count(size: int, kernel: int, stride: int, before: int, after: int) -
     return (size + before + after - kernel) // stride + 1
 
 
-def reachable_range(
+def channel_ranges(
     weight: npt.NDArray[np.int64], bias: npt.NDArray[np.int64], x: IntType
-) -> tuple[int, int]:
-    """Lowest and highest accumulator over all inputs of type `x`, any partial sum in any order included.
+) -> list[tuple[int, int]]:
+    """Lowest and highest accumulator of each output channel over all inputs of type `x`.
 
-    Every product's range contains zero, because `x` does, so a sum over part of the window lies inside the range of the
-    whole. `weight` is (O, ...), `bias` (O,).
+    Any partial sum in any order is included: every product's range contains zero, because `x` does, so a sum over part
+    of the window lies inside the range of the whole. `weight` is (O, ...), `bias` (O,).
     """
     rows = weight.reshape(weight.shape[0], -1)
     # Python's integers do not overflow where the products leave 64 bits.
     sums = np.minimum(rows, 0).sum(axis=1).tolist(), np.maximum(rows, 0).sum(axis=1).tolist(), bias.tolist()
-    low = min(b + n * x.max + p * x.min for n, p, b in zip(*sums, strict=True))
-    high = max(b + p * x.max + n * x.min for n, p, b in zip(*sums, strict=True))
-    return low, high
+    return [(b + n * x.max + p * x.min, b + p * x.max + n * x.min) for n, p, b in zip(*sums, strict=True)]
+
+
+def reachable_range(
+    weight: npt.NDArray[np.int64], bias: npt.NDArray[np.int64], x: IntType
+) -> tuple[int, int]:
+    """Lowest and highest accumulator of all output channels, as `channel_ranges` has them."""
+    low, high = zip(*channel_ranges(weight, bias, x), strict=True)
+    return min(low), max(high)
 
 
 def node_macs(node: Node) -> int:

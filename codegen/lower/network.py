@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fireline.codegen.lower.attributes import standard
+from fireline.codegen.lower.constant_channels import quieted
 from fireline.codegen.lower.folding import MOVING, fold, foldable, moved
 from fireline.codegen.lower.names import identifier
 from fireline.codegen.lower.onnx_file import DOMAINS, OnnxGraph, OnnxNode, constant_value, read
@@ -20,7 +21,7 @@ from fireline.codegen.lower.values import Constant, QuantizedConstant
 from fireline.codegen.lower.views import PASSING, settle
 from fireline.codegen.requantize.solve import Proof
 from fireline.errors import FirelineError
-from fireline.graph import Graph, Node
+from fireline.graph import Conv2d, Graph, Node
 
 LISTED = 32  # nodes that a refusal names
 SUPPORTED_HINT = "see docs/qonnx.md for what Fireline lowers"
@@ -144,4 +145,8 @@ def _finish(state: State) -> tuple[Node, ...]:
     place = {old: new for new, old in enumerate(order)}
     # A node keeps its number of inputs, which `replace` cannot see.
     moved: list[Any] = [tuple(place[j] for j in state.nodes[i].inputs) for i in order]
-    return tuple(replace(state.nodes[i], inputs=inputs) for i, inputs in zip(order, moved, strict=True))
+    nodes = [replace(state.nodes[i], inputs=inputs) for i, inputs in zip(order, moved, strict=True)]
+    return tuple(
+        quieted(node, nodes[node.inputs[0]].output.type) if isinstance(node, Conv2d) else node
+        for node in nodes
+    )
