@@ -94,7 +94,9 @@ def broken(graph: Graph, random: np.random.Generator, what: str) -> Graph | None
     places = [
         i
         for i, node in enumerate(graph.nodes)
-        if isinstance(node, Conv2d) and (what != "rule" or isinstance(node.requantize, Requantize))
+        if isinstance(node, Conv2d)
+        and (what != "rule" or isinstance(node.requantize, Requantize))
+        and (what != "weight" or node.weight.any())
     ]
     if not places:
         return None
@@ -102,9 +104,9 @@ def broken(graph: Graph, random: np.random.Generator, what: str) -> Graph | None
     node = graph.nodes[index]
     assert isinstance(node, Conv2d)
     if what == "weight":
-        at = tuple(int(random.integers(side)) for side in node.weight.shape)
+        at = tuple(random.choice(np.argwhere(node.weight)))
         weight = node.weight.copy()
-        weight[at] -= np.sign(weight[at]) or -1
+        weight[at] -= np.sign(weight[at])  # so that no sum leaves its type
         node = replace(node, weight=frozen_array(weight))
     elif what == "bias":
         node = replace(node, bias=frozen_array(node.bias - np.sign(node.bias)))
