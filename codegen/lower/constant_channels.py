@@ -32,17 +32,15 @@ def quieted(conv: Conv2d, x: IntType) -> Conv2d:
         [_at(line, n, rule) for n in between]
         for line, between in zip(lines, channel_ranges(conv.weight, conv.bias, x), strict=True)
     ]
-    constant = np.array([low == high for low, high in ends])
-    if not constant.any():
+    if all(low != high for low, high in ends):
         return conv
     living = Counter(line for line, (low, high) in zip(lines, ends, strict=True) if low != high)
     usual = living.most_common(1)[0][0] if living else lines[0]
     weight, bias = conv.weight.copy(), conv.bias.copy()
-    for channel in np.flatnonzero(constant).tolist():
-        says = ends[channel][0]
-        zero = next((line for line in (usual, lines[channel]) if _at(line, 0, rule) == says), None)
-        if zero is not None:
-            weight[channel], bias[channel], lines[channel] = 0, 0, zero
+    for channel, (low, high) in enumerate(ends):
+        same = [line for line in (usual, lines[channel]) if low == high == _at(line, 0, rule)]
+        if same:
+            weight[channel], bias[channel], lines[channel] = 0, 0, same[0]
     return replace(
         conv,
         weight=frozen_array(weight),

@@ -132,7 +132,7 @@ def _refuse_unsupported(onnx: OnnxGraph) -> None:
 
 
 def _finish(state: State) -> tuple[Node, ...]:
-    """The nodes that the output needs, in order, the output last."""
+    """The nodes that the output needs, in order, the output last; none computes what is the same for every image."""
     last = last_node(state)
     needed: set[int] = set()
     stack = [last]

@@ -20,7 +20,7 @@ from fireline.errors import FirelineError
 if TYPE_CHECKING:
     import optuna
 
-    from fireline.cli.sweep_file import Range, Sweep
+    from fireline.cli.sweep_file import Choices, Range, Sweep
     from fireline.model.recipe import Recipe
 
 JOURNAL, TABLE, PLOT = "study.journal", "sweep.csv", "sweep.png"
@@ -103,17 +103,17 @@ def open_study(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None) 
         raise FirelineError(f"cannot open the study: {reason}", node=storage or str(folder)) from None
 
 
-def sampler_for(sweep: Sweep, trial: int, lost: bool = False) -> optuna.samplers.BaseSampler:
+def sampler_for(sweep: Sweep, trial: int) -> optuna.samplers.BaseSampler:
     """What chooses the values of the trial of that number, from a seed of its own.
 
     So processes that share a study do not try the same, nor does a sweep that goes on what it has tried. A grid is
-    divided by the numbers of the trials, and is in the same order for all. A search that is `lost` takes anything.
+    divided by the numbers of the trials, and is in the same order for all.
     """
     import optuna
     from numpy.random import SeedSequence
 
     seed = int(SeedSequence((sweep.seed, trial)).generate_state(1)[0])
-    match "random" if lost and sweep.sampler == "tpe" else sweep.sampler:
+    match sweep.sampler:
         case "grid":
             choices = {name: values for name, values in sweep.space.items() if isinstance(values, list)}
             return optuna.samplers.GridSampler(choices, seed=sweep.seed)
@@ -123,11 +123,11 @@ def sampler_for(sweep: Sweep, trial: int, lost: bool = False) -> optuna.samplers
             return optuna.samplers.TPESampler(seed=seed)
 
 
-def suggest(study: optuna.Study, trial: optuna.Trial, sweep: Sweep, lost: bool = False) -> dict[str, Any]:
+def suggest(study: optuna.Study, trial: optuna.Trial, sweep: Sweep) -> dict[str, Any]:
     """The values that `trial` tries, by the field's path."""
     from fireline.cli.sweep_file import Range
 
-    study.sampler = sampler_for(sweep, trial.number, lost)
+    study.sampler = sampler_for(sweep, trial.number)
     return {
         name: trial.suggest_float(name, wanted.low, wanted.high, log=wanted.log)
         if isinstance(wanted, Range)
@@ -157,11 +157,12 @@ def work(sweep: Sweep, recipe: Recipe, folder: Path, storage: str | None, thread
     # Trials that others have begun count, so that no process begins one too many.
     begun = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING)
     study = open_study(sweep, recipe, folder, storage)
+    astray = replace(sweep, sampler="random") if sweep.sampler == "tpe" else sweep
     lost = False
 
     def objective(trial: optuna.Trial) -> float:
         nonlocal lost
-        values = suggest(study, trial, sweep, lost)
+        values = suggest(study, trial, astray if lost else sweep)
         others = study.get_trials(deepcopy=False, states=begun)
         lost = any(other.params == values for other in others if other.number != trial.number)
         if lost:
@@ -187,7 +188,7 @@ class _Again(Exception):
 def trials_of(sweep: Sweep) -> int:
     """As many as are asked for, or as there are variants; a value that is listed twice is one."""
 
-    def choices(values: list[Any] | Range) -> int:
+    def choices(values: Choices | Range) -> int:
         if isinstance(values, list):
             return len(set(values))
         return 1 if values.low == values.high else sweep.trials
