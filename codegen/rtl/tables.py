@@ -54,13 +54,15 @@ def _scale(
     rule: Requantize, acc: IntType, name: str, pe: int, parameters: dict[str, Value], files: dict[str, str]
 ) -> None:
     parameters |= {"HIGH": rule.high, "WIDE_BITS": wide_type(rule, acc).bits}
-    for key, values in (("mult", rule.mult), ("add", rule.add), ("shift", rule.shift)):
+    least = int(rule.shift.min())
+    for key, values in (("mult", rule.mult), ("add", rule.add), ("shift", rule.shift - least)):
         bits = _holding(values, signed=key != "shift").bits
         parameters[f"{key.upper()}_BITS"] = bits
         if len(set(values.tolist())) == 1:
             parameters[key.upper()] = int(values[0])
         else:
             _table(key, values.reshape(-1, pe), bits, name, parameters, files)
+    parameters["SHIFT"] = least  # a table has what is more
 
 
 def _thresholds(

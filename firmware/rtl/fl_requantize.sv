@@ -1,8 +1,9 @@
 // Accumulators to outputs, LANES at a time; `fold` counts tokens within a pixel. A rule is one of two:
 //
-// scale (STEPS = 0): clamp(round((acc * mult + add) / 2^shift), LOW, HIGH), rounding half to even. Each of mult, add and
-//   shift is a constant for all channels (ROWS 0), or a table of that many rows: LANES integers of its BITS in
-//   a row, lane 0 in the low bits; the shift is unsigned. WIDE_BITS holds every intermediate value.
+// scale (STEPS = 0): clamp(round((acc * mult + add) / 2^shift), LOW, HIGH), rounding half to even. Each of mult and add is
+//   a constant for all channels (ROWS 0), or a table of that many rows: LANES integers of its BITS in a row, lane 0 in the
+//   low bits. The shift is SHIFT, and where it has a table, an unsigned integer of that more: a barrel shifter costs by
+//   the bits that vary. WIDE_BITS holds every intermediate value.
 // thresholds (STEPS > 0): LOW plus the number of steps that sign * acc reaches. STEPS_FILE has STEPS_ROWS rows: of LANES
 //   times STEPS integers of WIDE_BITS, or, where STEPS_ROWS is 0, one row of STEPS integers for all channels.
 //   NEGATIVE is the sign of all, or with NEGATIVE_ROWS a table of one bit a lane.
@@ -107,9 +108,9 @@ module fl_requantize #(
           shift_round <= shift_kept;
         end
       end else begin : g_one_shift
-        assign shift = {LANES{SHIFT_BITS'(SHIFT)}};
-        assign shift_kept = shift;
-        assign shift_round = shift;
+        assign shift = '0;
+        assign shift_kept = '0;
+        assign shift_round = '0;
       end
       always_ff @(posedge clk) acc_kept <= acc;
 
@@ -119,8 +120,9 @@ module fl_requantize #(
         wire [SHIFT_BITS-1:0] at_round = shift_kept[lane*SHIFT_BITS+:SHIFT_BITS];
         wire [SHIFT_BITS-1:0] at_shift = shift_round[lane*SHIFT_BITS+:SHIFT_BITS];
         // What is added before the shift: just below a half, and one more where the result would be odd.
-        wire signed [WIDE_BITS-1:0] below_half = ((WIDE_BITS'(1) << at_round) >> 1) - WIDE_BITS'(1);
-        wire odd = 1'(value >> at_round);
+        wire [WIDE_BITS-1:0] lost = ~({WIDE_BITS{1'b1}} << SHIFT << at_round);
+        wire signed [WIDE_BITS-1:0] below_half = $signed(lost >> 1);
+        wire odd = 1'(value >> SHIFT >> at_round);
         wire signed [WIDE_BITS-1:0] bounded = shifted < WIDE_BITS'(LOW) ? WIDE_BITS'(LOW)
                                             : shifted > WIDE_BITS'(HIGH) ? WIDE_BITS'(HIGH) : shifted;
         if (HAS_TABLES) begin : g_product
@@ -128,15 +130,15 @@ module fl_requantize #(
           wire signed [MULT_BITS-1:0] m = mult[lane*MULT_BITS+:MULT_BITS];
           always_ff @(posedge clk) begin
             product <= WIDE_BITS'(a) * WIDE_BITS'(m);
-            shifted <= rounded >>> at_shift;
+            shifted <= rounded >>> SHIFT >>> at_shift;
           end
         end else begin : g_plain
           assign product = WIDE_BITS'($signed(acc[lane*ACC_BITS+:ACC_BITS]));
-          assign shifted = rounded >>> at_shift;
+          assign shifted = rounded >>> SHIFT >>> at_shift;
         end
         always_ff @(posedge clk) begin
           value   <= product + WIDE_BITS'($signed(add_kept[lane*ADD_BITS+:ADD_BITS]));
-          rounded <= at_round == '0 ? value : value + below_half + WIDE_BITS'({1'b0, odd});
+          rounded <= SHIFT == 0 && at_round == '0 ? value : value + below_half + WIDE_BITS'({1'b0, odd});
           result  <= bounded[OUT_BITS-1:0];
         end
         assign y[lane*OUT_BITS+:OUT_BITS] = result;

@@ -93,6 +93,15 @@ def weight_blocks(depth: int, width: int) -> tuple[int, int]:
     return ramb18(depth, width), 1
 
 
-def requantize_luts(kept: int, out: int, amounts: int) -> int:
-    """LUTs that clamp `kept` bits, and of a barrel shifter where the shift has so many bits that vary."""
-    return 2 + (3 * ceil_div(kept, 2) if amounts else 0)
+# LUTs of each bit that is rounded, shifted and clamped, and of all together, where one to four bits of the shift vary.
+BARREL_LUTS = ((3, 14), (4, 14), (5, 18), (7, 20))
+
+
+def requantize_luts(kept: int, out: int, amounts: int, rounds: bool) -> int:
+    """LUTs that round, shift and clamp `kept` bits, by a shift of which so many bits vary; fl_requantize alone."""
+    if amounts:
+        each, all_ = BARREL_LUTS[min(amounts, len(BARREL_LUTS)) - 1]
+        return each * kept + all_
+    if rounds:
+        return 2 * kept + 8 if kept > out + 1 else kept + 1
+    return kept + 2 if kept > out + 2 else 0

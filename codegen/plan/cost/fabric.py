@@ -121,15 +121,15 @@ class RtlFabric(Fabric):
     """The same where the kernels are those of firmware/rtl, as Yosys makes them; cost/rtl says what they are.
 
     `table_luts` are of a constant table; `weight_luts` of one as wide as weights are; `window_luts` of a memory that
-    is written where it is read. `requantize_luts` shift, round and clamp `kept` bits to `out`, by as many amounts as
-    so many bits of the shift say. `weight_blocks` are block RAMs, and the words in a row of theirs.
+    is written where it is read. `requantize_luts` shift, round (if they do) and clamp `kept` bits to `out`, by as many
+    amounts as so many bits of the shift say. `weight_blocks` are block RAMs, and the words in a row of theirs.
     """
 
     table_luts: Callable[[int, int], int]
     weight_luts: Callable[[int, int], int]
     weight_blocks: Callable[[int, int], tuple[int, int]]
     window_luts: Callable[[int, int], int]
-    requantize_luts: Callable[[int, int, int], int]
+    requantize_luts: Callable[[int, int, int, bool], int]
     control: Control
     carry: int  # LUTs that a carry chain comes in
     multiples: float  # LUTs of a bit of a multiple of a weight, in front of its adder
@@ -187,7 +187,7 @@ SEVEN_SERIES_RTL = RtlFabric(
     window_luts=SEVEN_SERIES.window,
     requantize_luts=xilinx.requantize_luts,
     control=Control(
-        mvu=28, line_buffer=155, line_buffers=180, pool=2, slot=9, average=40, concat=18, adapter=4, beats=12
+        mvu=10, line_buffer=155, line_buffers=180, pool=2, slot=9, average=40, concat=18, adapter=4, beats=12
     ),
     carry=1,
     multiples=0.375,
@@ -225,7 +225,7 @@ ECP5 = RtlFabric(
     dsp_operands=(18, 18),
     dsp_adds=False,
     luts_per_block=400,
-    register_words=REGISTER_WORDS,
+    register_words=0,
     accumulator=2,
     logic=1.7,
     shell=Resources(lut=930, ff=560),
@@ -235,7 +235,7 @@ ECP5 = RtlFabric(
     window_luts=ecp5.ram_luts,
     requantize_luts=ecp5.requantize_luts,
     control=Control(
-        mvu=130,
+        mvu=90,
         line_buffer=330,
         line_buffers=350,
         pool=35,

@@ -68,10 +68,10 @@ def fifo(depth: int, width: int, block: bool) -> Resources:
 def weight_luts(depth: int, width: int) -> int:
     """LUTs of weights in logic beside their products.
 
-    Where three times 64 words are joined, or more than four times, Yosys' mapper shares what it should not: 11 LUTs
-    more for every five bits, which is calibrated.
+    Beyond four times 64 words Yosys' mapper shares what it should not: 13 LUTs more for every three bits, which is
+    calibrated.
     """
-    shared = 0 if ceil_div(depth, 64) in (1, 2, 4) else ceil_div(11 * width, 5)
+    shared = ceil_div(13 * width, 3) if depth > 4 * 64 else 0
     return rom_luts(depth, width) + shared
 
 
@@ -80,10 +80,16 @@ def weight_blocks(depth: int, width: int) -> tuple[int, int]:
     return min((ramb18(ceil_div(depth, words), words * width), words) for words in range(1, 9))
 
 
-def requantize_luts(kept: int, out: int, amounts: int) -> int:
+# LUTs of each bit that is rounded, shifted and clamped, and of all together, where one to four bits of the shift vary.
+BARREL_LUTS = ((2.4, 9), (2.9, 12), (4.1, 18), (5.9, 12))
+
+
+def requantize_luts(kept: int, out: int, amounts: int, rounds: bool) -> int:
     """LUTs that round, shift and clamp `kept` bits, by a shift of which so many bits vary.
 
-    A sum where the rounding varies; and both what is added and the shift take a LUT for each two of those bits.
+    Rounding alone takes none.
     """
-    barrel = kept * (1 + 2 * ceil_div(amounts, 2)) if amounts else 0
-    return barrel + max(0, kept - out - 1)
+    if amounts:
+        each, all_ = BARREL_LUTS[min(amounts, len(BARREL_LUTS)) - 1]
+        return int(each * kept) + all_
+    return max(0, kept - out - 1)

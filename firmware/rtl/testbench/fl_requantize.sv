@@ -85,10 +85,10 @@ module fl_requantize #(
       if (SHIFT_ROWS > 0) begin : g_shift
         fl_table #(.BITS(LANES * SHIFT_BITS), .ROWS(SHIFT_ROWS), .FILE(SHIFT_FILE)) table_ (.clk, .address(fold), .row(shifts));
       end else begin : g_one_shift
-        assign shifts = {LANES{SHIFT_BITS'(SHIFT)}};
+        assign shifts = '0;
       end
       for (genvar lane = 0; lane < LANES; lane++) begin : g_lane
-        wire [SHIFT_BITS-1:0] shift = shifts[lane*SHIFT_BITS+:SHIFT_BITS];
+        wire [5:0] shift = 6'(SHIFT) + 6'(shifts[lane*SHIFT_BITS+:SHIFT_BITS]);
         wire signed [WORD-1:0] sum = WORD'($signed(acc_kept[lane*ACC_BITS+:ACC_BITS]));
         wire signed [WORD-1:0] mult = WORD'($signed(mults[lane*MULT_BITS+:MULT_BITS]));
         wire signed [WORD-1:0] value = sum * mult + WORD'($signed(adds[lane*ADD_BITS+:ADD_BITS]));

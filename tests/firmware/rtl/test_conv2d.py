@@ -147,13 +147,16 @@ def _rule(rule: Rule | None, acc: IntType, out: IntType, pe: int) -> tuple[dict[
     }
     files = {}
     for name, values in (("mult", rule.mult), ("add", rule.add), ("shift", rule.shift)):
-        bits = IntType.holding(0 if name == "shift" else min(-1, int(values.min())), int(values.max())).bits
-        parameters[f"{name.upper()}_BITS"] = bits
-        if len(values) == 1:
+        least = int(values.min()) if name == "shift" else 0  # of which the table has what is more
+        more = values - least
+        bits = IntType.holding(0 if name == "shift" else min(-1, int(more.min())), int(more.max())).bits
+        parameters[f"{name.upper()}_BITS"] = max(1, bits)
+        if len(set(values.tolist())) == 1:
             parameters[name.upper()] = int(values[0])
         else:
-            files[f"{name}.hex"] = words(values.reshape(-1, pe), bits)
+            files[f"{name}.hex"] = words(more.reshape(-1, pe), bits)
             parameters |= {f"{name.upper()}_FILE": f"{name}.hex", f"{name.upper()}_ROWS": len(values) // pe}
+            parameters |= {"SHIFT": least} if name == "shift" else {}
     return parameters, files, 3 if len(rule.mult) == 1 and rule.mult[0] == 1 else 6
 
 
@@ -185,6 +188,7 @@ def _rules(random: np.random.Generator, channels: int) -> list[tuple[Rule | None
         (scale([1], [5], [0], -8, 7), IntType(4, True)),
         (scale([37], [-90], [6], -128, 127), IntType(8, True)),
         (scale(each(-40, 40), each(-99, 99), each(0, 9), -3, 11), IntType(5, True)),
+        (scale([1] * channels, [0] * channels, each(3, 7), 0, 15), IntType(4, False)),
         (Thresholds(-2, random.choice([-1, 1], channels), steps_each), IntType(4, True)),
         (Thresholds(0, np.array([-1]), steps_one), IntType(1, False)),
         (scale([3], [1 << 35], [0], 1 << 34, (1 << 35) + 20), IntType(37, False)),

@@ -60,7 +60,6 @@ def memory(name: str, depth: int, width: int, fabric: RtlFabric) -> Part:
     """A memory that is written and read: fl_memory. Block RAM may have both of its registers inside."""
     part = ram_part(name, depth, width, fabric)
     held = (2 - fabric.block_registers if part.storage == "bram" else 2) * width
-    held += depth * width if part.storage == "registers" else 0
     return replace(part, resources=replace(part.resources, ff=held))
 
 

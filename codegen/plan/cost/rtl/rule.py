@@ -38,7 +38,7 @@ def _scale(rule: Requantize, bits: int, node: Node, pe: int, fabric: RtlFabric) 
     varying = 0
     for (common, amounts), count in _shifts(np.broadcast_to(rule.shift, node.output.shape[0]), pe).items():
         kept = max(1, wide - common)
-        lane = Resources(lut=fabric.requantize_luts(kept, out, amounts))
+        lane = Resources(lut=fabric.requantize_luts(kept, out, amounts, bool(common or amounts)))
         if not is_plain(rule):  # the product, and that rounded, shifted, clamped
             lane += _multiplied(bits, wide, fabric, multiplies=multiplies, adds=wide - lowest)
             lane += Resources(ff=2 * kept + out)
@@ -61,13 +61,17 @@ def _scale(rule: Requantize, bits: int, node: Node, pe: int, fabric: RtlFabric) 
 
 
 def _shifts(shift: IntArray, pe: int) -> Counter[tuple[int, int]]:
-    """Of each lane what its shifts have in common, and how many of their other bits differ from one another."""
+    """Of each lane what its shifts have in common, and how many of their other bits differ from one another.
+
+    The least shift of all is wiring; the table has what is more.
+    """
     result: Counter[tuple[int, int]] = Counter()
+    least = int(shift.min())
     for lane in range(pe):
-        own = shift[lane::pe]
+        own = shift[lane::pe] - least
         common, some = int(np.bitwise_and.reduce(own)), int(np.bitwise_or.reduce(own))
         bits = [bit for bit in range(some.bit_length()) if (some ^ common) >> bit & 1]
-        result[common, len({((own >> bit) & 1).tobytes() for bit in bits})] += 1
+        result[least + common, len({((own >> bit) & 1).tobytes() for bit in bits})] += 1
     return result
 
 
