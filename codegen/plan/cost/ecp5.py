@@ -97,11 +97,8 @@ def weight_blocks(depth: int, width: int) -> tuple[int, int]:
 BARREL_LUTS = ((3, 14), (4, 14), (5, 18), (7, 20))
 
 
-def requantize_luts(kept: int, out: int, amounts: int, rounds: bool) -> int:
-    """LUTs that round, shift and clamp `kept` bits, by a shift of which so many bits vary; fl_requantize alone."""
-    if amounts:
-        each, all_ = BARREL_LUTS[min(amounts, len(BARREL_LUTS)) - 1]
-        return each * kept + all_
+def clamp_luts(kept: int, out: int, rounds: bool) -> int:
+    """LUTs that round `kept` bits, if that is asked for, and clamp them to `out`."""
     if rounds:
         return 2 * kept + 8 if kept > out + 1 else kept + 1
     return kept + 2 if kept > out + 2 else 0

@@ -121,15 +121,17 @@ class RtlFabric(Fabric):
     """The same where the kernels are those of firmware/rtl, as Yosys makes them; cost/rtl says what they are.
 
     `table_luts` are of a constant table; `weight_luts` of one as wide as weights are; `window_luts` of a memory that
-    is written where it is read. `requantize_luts` shift, round (if they do) and clamp `kept` bits to `out`, by as many
-    amounts as so many bits of the shift say. `weight_blocks` are block RAMs, and the words in a row of theirs.
+    is written where it is read. `clamp_luts` round (if they do) and clamp bits to fewer; `barrel_luts` also shift them:
+    those of a bit, and of all together, where one, two and more bits of the shift vary. `weight_blocks` are block RAMs,
+    and the words in a row of theirs.
     """
 
     table_luts: Callable[[int, int], int]
     weight_luts: Callable[[int, int], int]
     weight_blocks: Callable[[int, int], tuple[int, int]]
     window_luts: Callable[[int, int], int]
-    requantize_luts: Callable[[int, int, int, bool], int]
+    clamp_luts: Callable[[int, int, bool], int]
+    barrel_luts: tuple[tuple[float, int], ...]
     control: Control
     carry: int  # LUTs that a carry chain comes in
     multiples: float  # LUTs of a bit of a multiple of a weight, in front of its adder
@@ -145,6 +147,13 @@ class RtlFabric(Fabric):
     def in_dsps(self, x: IntType, w: IntType) -> bool:
         """Whether a product can be in DSPs: Yosys makes small ones of LUTs whatever it is told."""
         return x.bits + w.bits >= self.least_product
+
+    def requantize_luts(self, kept: int, out: int, shift: int, amounts: int) -> int:
+        """LUTs that shift, round and clamp `kept` bits to `out`, by `shift`, and more where so many bits of it vary."""
+        if not amounts:
+            return self.clamp_luts(kept, out, shift > 0)
+        each, together = self.barrel_luts[min(amounts, len(self.barrel_luts)) - 1]
+        return int(each * kept) + together
 
 
 # A DSP48E1 or DSP48E2 multiplies 18 by at least 25 signed bits (UG479, UG579). The shell is an AXI DMA (both ways,
@@ -185,7 +194,8 @@ SEVEN_SERIES_RTL = RtlFabric(
     weight_luts=xilinx.weight_luts,
     weight_blocks=xilinx.weight_blocks,
     window_luts=SEVEN_SERIES.window,
-    requantize_luts=xilinx.requantize_luts,
+    clamp_luts=xilinx.clamp_luts,
+    barrel_luts=xilinx.BARREL_LUTS,
     control=Control(
         mvu=10, line_buffer=155, line_buffers=180, pool=2, slot=9, average=40, concat=18, adapter=4, beats=12
     ),
@@ -233,7 +243,8 @@ ECP5 = RtlFabric(
     weight_luts=ecp5.weight_luts,
     weight_blocks=ecp5.weight_blocks,
     window_luts=ecp5.ram_luts,
-    requantize_luts=ecp5.requantize_luts,
+    clamp_luts=ecp5.clamp_luts,
+    barrel_luts=ecp5.BARREL_LUTS,
     control=Control(
         mvu=90,
         line_buffer=330,

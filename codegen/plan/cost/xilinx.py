@@ -84,12 +84,6 @@ def weight_blocks(depth: int, width: int) -> tuple[int, int]:
 BARREL_LUTS = ((2.4, 9), (2.9, 12), (4.1, 18), (5.9, 12))
 
 
-def requantize_luts(kept: int, out: int, amounts: int, rounds: bool) -> int:
-    """LUTs that round, shift and clamp `kept` bits, by a shift of which so many bits vary.
-
-    Rounding alone takes none.
-    """
-    if amounts:
-        each, all_ = BARREL_LUTS[min(amounts, len(BARREL_LUTS)) - 1]
-        return int(each * kept) + all_
+def clamp_luts(kept: int, out: int, rounds: bool) -> int:
+    """LUTs that clamp `kept` bits to `out`; rounding takes none."""
     return max(0, kept - out - 1)

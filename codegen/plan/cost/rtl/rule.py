@@ -38,7 +38,7 @@ def _scale(rule: Requantize, bits: int, node: Node, pe: int, fabric: RtlFabric) 
     varying = 0
     for (common, amounts), count in _shifts(np.broadcast_to(rule.shift, node.output.shape[0]), pe).items():
         kept = max(1, wide - common)
-        lane = Resources(lut=fabric.requantize_luts(kept, out, amounts, bool(common or amounts)))
+        lane = Resources(lut=fabric.requantize_luts(kept, out, common, amounts))
         if not is_plain(rule):  # the product, and that rounded, shifted, clamped
             lane += _multiplied(bits, wide, fabric, multiplies=multiplies, adds=wide - lowest)
             lane += Resources(ff=2 * kept + out)
