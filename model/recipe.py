@@ -238,7 +238,8 @@ class Recipe:
     """One experiment.
 
     `network` is a preset or a baseline, `change` replaces fields of it; `fires` may be metaparameters, such as
-    `{base_e = 32, count = 6}`. `data` names the data set as everywhere. `hold_out` is how many of its training images
+    `{base_e = 32, count = 6}`. `narrow` is the run folder of a wider network to begin with the strongest channels of
+    (`fireline.model.narrow`). `data` names the data set as everywhere. `hold_out` is how many of its training images
     are kept aside and measured on in place of the test set: recipes are compared so, and the test set chooses nothing.
     `published` is top-1 in percent elsewhere.
     """
@@ -249,6 +250,7 @@ class Recipe:
     train: Training
     change: dict[str, Any] = field(default_factory=dict)
     start: Start | None = None
+    narrow: Path | None = None
     quantize: Quantize | None = None
     hold_out: NonNegativeInt = 0
     published: float | None = None
@@ -325,6 +327,10 @@ def parse_recipe(text: str, name: str, where: str) -> Recipe:
 def recipe_from(content: Mapping[str, Any], where: str) -> Recipe:
     """A recipe from nested tables, checked down to its architecture."""
     recipe = validated(_RECIPE.validate_python, content, where, "docs/howto/train.md")
+    if recipe.start and recipe.narrow:
+        raise FirelineError(
+            "a network begins with a file's weights or with a run's: start or narrow", node=where
+        )
     _ = recipe.architecture
     return recipe
 

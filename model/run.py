@@ -8,12 +8,14 @@ from pathlib import Path
 from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.accuracy import accuracy
+from fireline.model.architecture import SqueezeNet
 from fireline.model.classification import SCORES, classification
 from fireline.model.curves import write_curves
 from fireline.model.data import load_measured, load_training
 from fireline.model.evaluate import logits
 from fireline.model.machines import ALONE, Machines, leads
-from fireline.model.network import Network, float_network
+from fireline.model.narrow import narrowed
+from fireline.model.network import Staged, float_network
 from fireline.model.progress import read_rows
 from fireline.model.recipe import Recipe
 from fireline.model.run_info import (
@@ -48,11 +50,7 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
     config, training = recipe.architecture, recipe.train
     data = load_training(recipe.data, config.input, recipe.hold_out)
     test = load_measured(recipe.data, config.input, recipe.hold_out)
-    network = float_network(config, training.seed)
-    if recipe.start is not None:
-        if not isinstance(network, Network):
-            raise FirelineError("a baseline starts from random weights", node=recipe.name)
-        start_from(network, recipe.start.weights, recipe.start.preprocessing)
+    network = _beginning(recipe)
     teacher = load_teacher(training.distill) if training.distill else None
     files = Files(out / METRICS, out / CHECKPOINT)
     fit(network, data, test, training, files, "float", teacher=teacher, machines=machines)
@@ -72,3 +70,18 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
         write_curves(read_rows(out / METRICS), out / CURVES, recipe.name)
         write_run(out, run)
     return run
+
+
+def _beginning(recipe: Recipe) -> Staged:
+    """The network before training: random, or with weights of another."""
+    config, seed = recipe.architecture, recipe.train.seed
+    if recipe.start is None and recipe.narrow is None:
+        return float_network(config, seed)
+    if not isinstance(config, SqueezeNet):
+        raise FirelineError("a baseline starts from random weights", node=recipe.name)
+    if recipe.narrow is not None:
+        return narrowed(recipe.narrow, config, seed)
+    network = float_network(config, seed)
+    if recipe.start is not None:
+        start_from(network, recipe.start.weights, recipe.start.preprocessing)
+    return network

@@ -78,4 +78,9 @@ def read_run(folder: Path) -> Run:
         content = (folder / INFO).read_bytes()
     except OSError:
         raise FirelineError(f"not a run folder: it has no {INFO}", node=str(folder)) from None
-    return validated(_RUN.validate_json, content, f"{folder / INFO}: damaged")
+    return run_from(content, f"{folder / INFO}: damaged")
+
+
+def run_from(content: bytes, where: str) -> Run:
+    """The run that `run_json` wrote; errors say `where`."""
+    return validated(_RUN.validate_json, content, where)

@@ -1,7 +1,7 @@
 """Quantized networks that come with Fireline, trained, by name.
 
 A checkpoint is two small files: NAME.json is the run, with the recipe that made it and the accuracy that it reached;
-NAME.npz holds the weights of the float network in float16 and those of the twin on their grids. `unpacked` makes a run
+NAME.npz holds the weights of the float network in float16 and those of the twin on their grids. `unpack` makes a run
 folder of them, which every command takes. `python -m fireline.quant.pretrained RUN NAME` packs one.
 """
 
@@ -29,7 +29,7 @@ from fireline.model.download import cache
 from fireline.model.evaluate import logits
 from fireline.model.network import Staged, float_network
 from fireline.model.recipe import read_recipe
-from fireline.model.run_info import FLOAT, INFO, read_run, run_json, trained_on
+from fireline.model.run_info import FLOAT, INFO, Run, read_run, run_from, run_json, trained_on
 from fireline.model.run_networks import load_float, save_network
 from fireline.quant.run import TWIN, build_run_twin, calibrated_on, export_run, load_twin
 from fireline.quant.twin import convolutions
@@ -44,31 +44,46 @@ def names() -> list[str]:
     )
 
 
+def checkpoint(name: str) -> Run:
+    """What the checkpoint `name` says of itself: the recipe that made it, and the accuracy that it reached.
+
+    Raises:
+        FirelineError: there is no such checkpoint.
+    """
+    return run_from(_file(name, "json"), name)
+
+
 def unpacked(name: str) -> Path:
     """The run folder of the checkpoint `name`, in the user's cache folder; made when it is asked for the first time.
 
     Raises:
         FirelineError: there is no such checkpoint, or the cache cannot be written.
     """
-    if name not in names():
-        raise FirelineError(f"there is no checkpoint {name!r}", hint=f"one of {', '.join(names())}")
-    weights = (_folder() / f"{name}.npz").read_bytes()
-    info = (_folder() / f"{name}.json").read_bytes()
-    folder = cache() / "pretrained" / f"{name}-{hashlib.sha256(weights + info).hexdigest()[:12]}"
+    digest = hashlib.sha256(_file(name, "npz") + _file(name, "json")).hexdigest()
+    folder = cache() / "pretrained" / f"{name}-{digest[:12]}"
     if not (folder / INFO).exists():
-        with np.load(io.BytesIO(weights)) as file:
-            arrays = {key: torch.from_numpy(file[key].astype(np.float32)) for key in file.files}
-        with new_folder(folder, replace=True) as made:
-            write_whole(made / INFO, info)
-            run = read_run(made)
-            network = float_network(run.architecture)
-            _load(network, arrays, FLOAT_PART)
-            save_network(made / FLOAT, network)
-            twin = build_run_twin(run)
-            _load(twin, arrays, TWIN_PART)
-            save_network(made / TWIN, twin)
-            export_run(made)
+        unpack(name, folder, replace=True)
     return folder
+
+
+def unpack(name: str, folder: Path, *, replace: bool = False) -> None:
+    """Make `folder` the run folder of the checkpoint `name`.
+
+    Raises:
+        FirelineError: there is no such checkpoint, the folder exists and `replace` is false, or it cannot be written.
+    """
+    with np.load(io.BytesIO(_file(name, "npz"))) as file:
+        arrays = {key: torch.from_numpy(file[key].astype(np.float32)) for key in file.files}
+    with new_folder(folder, replace=replace) as made:
+        write_whole(made / INFO, _file(name, "json"))
+        run = read_run(made)
+        network = float_network(run.architecture)
+        _load(network, arrays, FLOAT_PART)
+        save_network(made / FLOAT, network)
+        twin = build_run_twin(run)
+        _load(twin, arrays, TWIN_PART)
+        save_network(made / TWIN, twin)
+        export_run(made)
 
 
 def pack(run_folder: Path, name: str, out: Path) -> None:
@@ -98,6 +113,12 @@ def pack(run_folder: Path, name: str, out: Path) -> None:
     )
     write_whole(out / f"{name}.npz", buffer.getvalue())
     write_whole(out / f"{name}.json", run_json(run))
+
+
+def _file(name: str, kind: str) -> bytes:
+    if name not in names():
+        raise FirelineError(f"there is no checkpoint {name!r}", hint=f"one of {', '.join(names())}")
+    return (_folder() / f"{name}.{kind}").read_bytes()
 
 
 def _folder() -> Traversable:

@@ -33,6 +33,7 @@ COMMANDS = {
     "models": "show",
     "devices": "show",
     "recipes": "recipes",
+    "pretrained": "pretrained",
     "train": "learn",
     "sweep": "sweep",
     "quantize": "learn",

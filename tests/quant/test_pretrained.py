@@ -92,3 +92,31 @@ def test_checkpoints_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
         with pytest.raises(SystemExit):
             main(wrong)
         assert message in capsys.readouterr().err
+
+
+def test_checkpoints_are_listed_and_unpacked_by_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["pretrained", "--json"])
+    listed = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in listed] == names()
+    for row in listed:
+        run = read_run(unpacked(row["name"]))
+        assert (row["network"], row["bits"]) == (run.preset, run.bits)
+        assert run.float_accuracy and run.twin_accuracy
+        assert (row["top1_float"], row["top1_quantized"]) == (run.float_accuracy.top1, run.twin_accuracy.top1)
+    main(["pretrained"])
+    assert "98.61%" in capsys.readouterr().out
+    command = ["pretrained", "digits_w4a4", "--out", str(tmp_path / "run")]
+    main(command)
+    for file in unpacked("digits_w4a4").iterdir():
+        assert (tmp_path / "run" / file.name).read_bytes() == file.read_bytes()
+    (tmp_path / "run" / "mine.txt").write_text("")
+    with pytest.raises(SystemExit, match="2"):
+        main(command)
+    assert "exists" in capsys.readouterr().err and (tmp_path / "run" / "mine.txt").exists()
+    main([*command, "--force"])
+    assert not (tmp_path / "run" / "mine.txt").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main(["pretrained", "none"])
+    assert "one of" in capsys.readouterr().err
