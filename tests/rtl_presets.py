@@ -33,7 +33,7 @@ from tests.quant.shared import twin_of
 
 BITS = ("w8a8", "w4a4")
 WHOLE = ("squeezenet1_1", "squeezenet1_0")
-SHIPPED = ("cifar10_w4a4", "cifar10_w8a8")
+SHIPPED = ("cifar10_w4a4", "cifar10_w8a8", "cifar10_small_w4a4")
 IMAGES = 3
 RATE = 2_000  # frames/s that small images are planned for
 
