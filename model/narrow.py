@@ -98,11 +98,19 @@ def _check(wide: Network, network: Network) -> None:
 
 
 def _added(network: Network) -> list[list[int]]:
-    """The stages of the Fires, those together whose outputs are added, and so have the same channels."""
+    """The stages of the Fires, those together whose outputs are added, and so have the same channels.
+
+    Raises:
+        FirelineError: conv1's outputs are among those that are added.
+    """
     together: list[list[int]] = []
     for stage in range(2, len(network.config.fires) + 2):
         fire = _fire(network, stage)
         if fire.bypassed and fire.bypass is None:
+            if not together:
+                raise FirelineError(
+                    "the bypass of fire2 adds the outputs of conv1, which has no halves to keep"
+                )
             together[-1].append(stage)
         else:
             together.append([stage])

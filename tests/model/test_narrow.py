@@ -143,6 +143,7 @@ def saved(network: Network, folder: Path) -> Path:
         (WIDE, replace(WIDE, stem=Stem(8, 5, 1, 2)), "differ in more than the widths"),
         (WIDE, replace(WIDE, fires=WIDE.fires[:2]), "differ in more than the widths"),
         (replace(WIDE, batch_norm="none"), replace(LESS, batch_norm="none"), "has no batch norm"),
+        (replace(WIDE, stem=Stem(12, 3, 1, 1)), replace(WIDE, stem=Stem(9, 3, 1, 1)), "outputs of conv1"),
         (WIDE, replace(WIDE, fires=(*WIDE.fires[:2], Fire(6, 5, 7))), "around different Fires"),
         (
             WIDE,
