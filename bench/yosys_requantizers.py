@@ -17,28 +17,29 @@ from fireline.sim.tools.synthesis import SYNTHESIS
 FAMILIES = {"zynq7000": SEVEN_SERIES_RTL, "ecp5": ECP5}
 ACCUMULATORS = (12, 16, 20)
 SHIFTS = ((6,), (5, 6), (5, 6, 7, 8), (3, 4, 5), tuple(range(7, 13)), tuple(range(2, 17)))
+OUT = 4
 ROWS = 16
 KERNELS = ("fl_requantize.sv", "fl_table.sv", "fl_adder_tree.sv", "fl_delay.sv")
 
 
-def lane(bits: int, out: int, shifts: tuple[int, ...]) -> tuple[str, str]:
+def lane(bits: int, shifts: tuple[int, ...]) -> tuple[str, str]:
     """A module around one lane, signed accumulators to unsigned outputs, and the table of its shifts."""
     more = [shifts[i % len(shifts)] - min(shifts) for i in range(ROWS)]
     varying = max(more).bit_length()
     folds = f".FOLDS({ROWS}), .SHIFT_ROWS({ROWS}), .SHIFT_BITS({varying})," if varying else ""
     text = f"""
-        module m(input clk, input [{bits - 1}:0] acc, input [3:0] fold, output [{out - 1}:0] y);
-            fl_requantize #({folds} .ACC_BITS({bits}), .OUT_BITS({out}), .WIDE_BITS({bits + 1}),
-                .HIGH({2**out - 1}), .SHIFT({min(shifts)})) lane(.clk, .acc, .fold{"" if varying else "(1'b0)"}, .y);
+        module m(input clk, input [{bits - 1}:0] acc, input [3:0] fold, output [{OUT - 1}:0] y);
+            fl_requantize #({folds} .ACC_BITS({bits}), .OUT_BITS({OUT}), .WIDE_BITS({bits + 1}),
+                .HIGH({2**OUT - 1}), .SHIFT({min(shifts)})) lane(.clk, .acc, .fold{"" if varying else "(1'b0)"}, .y);
         endmodule"""
     return text, "\n".join(f"{value:x}" for value in more)
 
 
-def modelled(bits: int, out: int, shifts: tuple[int, ...], fabric: RtlFabric) -> int:
+def modelled(bits: int, shifts: tuple[int, ...], fabric: RtlFabric) -> int:
     """LUTs of the lane and of its table, as plans count them."""
     varying = (max(shifts) - min(shifts)).bit_length()
     kept = bits + 1 - min(shifts)
-    return fabric.requantize_luts(kept, out, min(shifts), varying) + fabric.table_luts(ROWS, varying)
+    return fabric.requantize_luts(kept, OUT, min(shifts), varying) + fabric.table_luts(ROWS, varying)
 
 
 def main() -> None:
@@ -47,12 +48,11 @@ def main() -> None:
     for family, fabric in FAMILIES.items():
         for bits in ACCUMULATORS:
             for shifts in SHIFTS:
-                out = 4
-                text, table = lane(bits, out, shifts)
+                text, table = lane(bits, shifts)
                 yosys = resources(cells(kernels + text, {"shift.hex": table}, SYNTHESIS[family])).lut
-                model = modelled(bits, out, shifts, fabric)
+                model = modelled(bits, shifts, fabric)
                 spread = f"{min(shifts)}-{max(shifts)}" if len(shifts) > 1 else min(shifts)
-                row(family, f"{bits} -> {out}", spread, model, yosys, f"{model / yosys:.2f}")
+                row(family, f"{bits} -> {OUT}", spread, model, yosys, f"{model / yosys:.2f}")
 
 
 if __name__ == "__main__":

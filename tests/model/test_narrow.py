@@ -45,10 +45,15 @@ def trained(config: SqueezeNet, seed: int = 0) -> Network:
     return network
 
 
-def silence(network: Network, name: str, channels: list[int]) -> None:
-    """Make these outputs of a convolution zero behind its batch norm, whatever comes in."""
+def norm_of(network: Network, name: str) -> nn.BatchNorm2d:
     norm = network.get_submodule(f"{name}_bn")
     assert isinstance(norm, nn.BatchNorm2d)
+    return norm
+
+
+def silence(network: Network, name: str, channels: list[int]) -> None:
+    """Make these outputs of a convolution zero behind its batch norm, whatever comes in."""
+    norm = norm_of(network, name)
     with torch.no_grad():
         norm.weight[channels] = 0
         norm.bias[channels] = 0
@@ -99,34 +104,26 @@ def test_channels_that_the_wide_network_has_not_are_not_heard(seed: int) -> None
     assert torch.isfinite(fresh).all() and fresh.abs().max() > 0
 
 
-def test_of_two_channels_the_one_that_is_read_more_stays() -> None:
+def kept_of_conv1(means: list[float], readers: list[float], count: int) -> list[int]:
+    """Which `count` channels of conv1 are kept, of such means and of a deviation of 1, each read by one weight."""
     wide = trained(WIDE)
-    reader = wide.get_submodule("fire2.squeeze")
+    norm, reader = norm_of(wide, "conv1"), wide.get_submodule("fire2.squeeze")
     assert isinstance(reader, nn.Conv2d)
-    norm = wide.get_submodule("conv1_bn")
-    assert isinstance(norm, nn.BatchNorm2d)
     with torch.no_grad():
-        reader.weight.fill_(1)
-        reader.weight[:, 2] = 1.5
         norm.weight.fill_(1)
-        norm.bias.fill_(0)
-        norm.bias[5] = 1
-    kept = narrow(wide, replace(WIDE, stem=Stem(2, 3, 1, 1)))
-    assert torch.equal(kept.get_submodule("conv1").weight, wide.get_submodule("conv1").weight[[2, 5]])
+        norm.bias.copy_(torch.tensor(means, dtype=torch.float32))
+        reader.weight.copy_(torch.tensor(readers, dtype=torch.float32).reshape(1, -1, 1, 1))
+    kept = narrow(wide, replace(WIDE, stem=Stem(count, 3, 1, 1))).get_submodule("conv1").weight
+    all_ = wide.get_submodule("conv1").weight
+    return [next(i for i in range(len(all_)) if torch.equal(all_[i], one)) for one in kept]
+
+
+def test_of_two_channels_the_one_that_is_read_more_stays() -> None:
+    assert kept_of_conv1([0, 0, 0, 0, 0, 1, 0, 0], [1, 1, 1.5, 1, 1, 1, 1, 1], 2) == [2, 5]
 
 
 def test_a_negative_mean_makes_a_channel_quiet() -> None:
-    wide = trained(WIDE)
-    norm = wide.get_submodule("conv1_bn")
-    assert isinstance(norm, nn.BatchNorm2d)
-    reader = wide.get_submodule("fire2.squeeze")
-    assert isinstance(reader, nn.Conv2d)
-    with torch.no_grad():
-        reader.weight.fill_(1)
-        norm.weight.fill_(1)
-        norm.bias.copy_(torch.tensor([1.0, -3, 1, 1, -3, 1, 1, 1]))
-    kept = narrow(wide, replace(WIDE, stem=Stem(6, 3, 1, 1))).get_submodule("conv1").weight
-    assert torch.equal(kept, wide.get_submodule("conv1").weight[[0, 2, 3, 5, 6, 7]])
+    assert kept_of_conv1([1, -3, 1, 1, -3, 1, 1, 1], [1] * 8, 6) == [0, 2, 3, 5, 6, 7]
 
 
 def saved(network: Network, folder: Path) -> Path:
