@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from fireline.model.alexnet import POOL, POOLS, AlexNet
 from fireline.model.architecture import LEAKY_SLOPE, Activation, Conv, Pool, SqueezeNet
 from fireline.model.baselines import Architecture
-from fireline.model.resnet import POOLED, ResNet9
+from fireline.model.resnet import OUTPUT_SCALE, POOLED, ResNet9
 
 
 class Layers(Protocol):
@@ -242,6 +242,17 @@ class ResidualBlock(nn.Module):
         return y
 
 
+class Scaled(nn.Module):
+    """Values times a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
 class ResNetwork(Staged):
     """A ResNet-9 in float; its fully connected layer is a convolution."""
 
@@ -260,6 +271,7 @@ class ResNetwork(Staged):
             elif name == "fc":
                 self.append("largest", nn.AdaptiveMaxPool2d(1))
                 self.append(name, layers.conv(conv))
+                self.append("scaled", Scaled(OUTPUT_SCALE))
             elif not part:
                 self.append(name, Normalized(conv, layers))
             if name in POOLED:

@@ -186,11 +186,11 @@ class Phase:
 class Distill:
     """What the network learns beside the labels: what another one says (Hinton et al., arXiv:1503.02531).
 
-    `teacher` is the run folder of the other one. `labels` is the share of the labels in the loss. Both networks'
-    logits are divided by `temperature` before they are compared.
+    `teacher` is the run folder of the other one; quantized training learns from the float network without it. `labels`
+    is the share of the labels in the loss. Both networks' logits are divided by `temperature` before they are compared.
     """
 
-    teacher: Path
+    teacher: Path | None = None
     labels: Annotated[float, Field(ge=0, le=1)] = 0.0
     temperature: PositiveFloat = 1.0
 
@@ -330,6 +330,10 @@ def recipe_from(content: Mapping[str, Any], where: str) -> Recipe:
     if recipe.start and recipe.narrow:
         raise FirelineError(
             "a network begins with a file's weights or with a run's: start or narrow", node=where
+        )
+    if recipe.train.distill and recipe.train.distill.teacher is None:
+        raise FirelineError(
+            "train.distill.teacher: the run folder of the network to learn from is missing", node=where
         )
     _ = recipe.architecture
     return recipe

@@ -11,7 +11,6 @@ from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.architecture import SqueezeNet
 from fireline.model.network import Network, Staged, float_network
-from fireline.model.recipe import Distill
 from fireline.model.run_info import FLOAT, read_run
 
 
@@ -40,14 +39,14 @@ def load_any_float(folder: Path) -> Staged:
     return network.eval()
 
 
-def load_teacher(distill: Distill) -> Staged:
+def load_teacher(folder: Path) -> Staged:
     """The network to learn from.
 
     Raises:
         FirelineError: as `load_any_float`.
     """
     try:
-        return load_any_float(distill.teacher)
+        return load_any_float(folder)
     except FirelineError as error:
         raise FirelineError(f"no teacher: {error.message}", node=error.node, hint="train it first") from None
 

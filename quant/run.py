@@ -83,7 +83,8 @@ def quantize(
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"
         kept = zero_masks(folded)  # a pruned network stays as sparse as it is
-        teacher = load_teacher(tuning.distill) if tuning.distill else folded
+        named = tuning.distill and tuning.distill.teacher
+        teacher = load_teacher(named) if named else folded
         fit(twin, training, test, tuning, files, title, teacher=teacher, masks=kept, machines=machines)
         reached = accuracy(logits(twin, test), test.labels)
     run = replace(

@@ -3,14 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fireline.errors import FirelineError
 from fireline.model.accuracy import accuracy
 from fireline.model.data import load
 from fireline.model.evaluate import logits
+from fireline.model.network import Network
 from fireline.model.presets import preset
 from fireline.model.prune import convolutions
-from fireline.model.recipe import Phase, Recipe, Training, one_phase, read_recipe
+from fireline.model.recipe import Distill, Phase, Recipe, Training, one_phase, read_recipe
 from fireline.model.run import train_run
 from fireline.model.run_networks import load_float
 from fireline.quant.run import Source, export_run, load_twin, quantize
@@ -84,3 +86,23 @@ def test_photographs_after_calibration_alone(
     data = load(folder, "test", preset("squeezenet1_1").input).subset(60, seed=1)
     ours, theirs = logits(load_twin(tmp_path), data), logits(load_float(tmp_path), data)
     assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() > 0.85
+
+
+def test_quantized_training_learns_from_the_float_network_where_no_teacher_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_run(quick(1), tmp_path)
+    taught = []
+
+    def fit(*args: object, teacher: Network, **kwargs: object) -> None:
+        taught.append(teacher)
+
+    monkeypatch.setattr("fireline.model.train.fit", fit)
+    for distill in (None, Distill(labels=0.1, temperature=4), Distill(tmp_path)):
+        tuning = replace(one_phase(1), distill=distill)
+        quantize("digits", tmp_path, data="digits", bits="w4a4", images=20, tuning=tuning)
+    images = torch.from_numpy(load("digits", "test").subset(20).read()).float()
+    wanted = load_float(tmp_path)(images)
+    for teacher in taught:
+        assert torch.allclose(teacher.eval()(images), wanted, rtol=1e-4, atol=1e-4)
+    assert [teacher.config.batch_norm for teacher in taught] == ["none", "none", "all"]
