@@ -291,7 +291,7 @@ def test_the_loss_is_of_labels_and_of_what_the_teacher_says(tmp_path: Path) -> N
 
 def test_a_network_learns_from_another_run(tmp_path: Path) -> None:
     change = {"widths": [16, 16, 32, 32], "input": [1, 8, 8]}
-    large = Recipe("large", "resnet9", "digits", one_phase(3), change, hold_out=300)
+    large = Recipe("large", "resnet9", "digits", one_phase(6), change, hold_out=300)
     taught = train_run(large, tmp_path / "large")
     assert taught.float_accuracy is not None and taught.float_accuracy.top1 > 0.9
     training = replace(one_phase(2), distill=Distill(tmp_path / "large", temperature=2))
