@@ -51,8 +51,7 @@ def train_run(recipe: Recipe, out: Path, machines: Machines = ALONE) -> Run:
     data = load_training(recipe.data, config.input, recipe.hold_out)
     test = load_measured(recipe.data, config.input, recipe.hold_out)
     network = _beginning(recipe)
-    named = training.distill and training.distill.teacher
-    teacher = load_teacher(named) if named else None
+    teacher = load_teacher(training.distill)
     files = Files(out / METRICS, out / CHECKPOINT)
     fit(network, data, test, training, files, "float", teacher=teacher, machines=machines)
     scores = logits(network, test)

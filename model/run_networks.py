@@ -11,6 +11,7 @@ from fireline.errors import FirelineError
 from fireline.files import write_whole
 from fireline.model.architecture import SqueezeNet
 from fireline.model.network import Network, Staged, float_network
+from fireline.model.recipe import Distill
 from fireline.model.run_info import FLOAT, read_run
 
 
@@ -39,14 +40,16 @@ def load_any_float(folder: Path) -> Staged:
     return network.eval()
 
 
-def load_teacher(folder: Path) -> Staged:
-    """The network to learn from.
+def load_teacher(distill: Distill | None) -> Staged | None:
+    """The network to learn from, None where no run is named.
 
     Raises:
         FirelineError: as `load_any_float`.
     """
+    if distill is None or distill.teacher is None:
+        return None
     try:
-        return load_any_float(folder)
+        return load_any_float(distill.teacher)
     except FirelineError as error:
         raise FirelineError(f"no teacher: {error.message}", node=error.node, hint="train it first") from None
 

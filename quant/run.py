@@ -83,8 +83,7 @@ def quantize(
         files = Files(out / QAT_METRICS, out / QAT_CHECKPOINT)
         title = f"quantized {precision}"
         kept = zero_masks(folded)  # a pruned network stays as sparse as it is
-        named = tuning.distill and tuning.distill.teacher
-        teacher = load_teacher(named) if named else folded
+        teacher = load_teacher(tuning.distill) or folded
         fit(twin, training, test, tuning, files, title, teacher=teacher, masks=kept, machines=machines)
         reached = accuracy(logits(twin, test), test.labels)
     run = replace(
