@@ -60,11 +60,14 @@ def fifo_luts(depth: int, width: int) -> int:
 
 
 def fifo(depth: int, width: int, block: bool) -> Resources:
-    """A stream: fl_fifo, in block RAM with a queue of four behind it."""
+    """A stream: fl_fifo, in block RAM with a queue of four behind it. LUTs around block RAM are calibrated."""
     count = depth.bit_length()
     if block:
+        wraps = 20 if depth > 256 and depth & (depth - 1) else 0  # two addresses end before a power of two
         memory = Resources(
-            lut=9 * count - 5, ff=2 * (count + (depth - 1).bit_length()) + 3, bram18=ramb18(depth, width)
+            lut=4 * count + 37 + wraps,
+            ff=2 * (count + (depth - 1).bit_length()) + 3,
+            bram18=ramb18(depth, width),
         )
         return memory + fifo(4, width, block=False)
     if depth == 1:
@@ -80,12 +83,6 @@ def table_luts(depth: int, width: int) -> int:
     """Of a constant table: 16 words of a bit each, of which PFUMX joins two, and LUTs the others."""
     leaves = ceil_div(depth, 16) if depth > 1 else 0
     return width * (leaves if leaves <= 2 else 2 * leaves - 2)
-
-
-def weight_luts(depth: int, width: int) -> int:
-    """Of weights, whose address is a register: PFUMX and L6MUX21 join eight times 16 words, LUTs what is beyond."""
-    leaves = ceil_div(depth, 16) if depth > 1 else 0
-    return width * (leaves + max(0, ceil_div(leaves, 8) - 1))
 
 
 def weight_blocks(depth: int, width: int) -> tuple[int, int]:

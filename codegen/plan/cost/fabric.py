@@ -240,7 +240,7 @@ ECP5 = RtlFabric(
     logic=1.7,
     shell=Resources(lut=930, ff=560),
     table_luts=ecp5.table_luts,
-    weight_luts=ecp5.weight_luts,
+    weight_luts=ecp5.rom_luts,
     weight_blocks=ecp5.weight_blocks,
     window_luts=ecp5.ram_luts,
     clamp_luts=ecp5.clamp_luts,

@@ -64,6 +64,26 @@ def test_a_rom_in_the_logic_of_an_ecp5_as_yosys_builds_it(depth: int, luts: int)
     assert ecp5.rom_luts(depth, 40) == luts
 
 
+@pytest.mark.parametrize(
+    ("depth", "width", "luts"),
+    [(576, 4, 190), (1024, 4, 375), (2320, 4, 800), (4096, 4, 1445), (576, 16, 767), (4096, 16, 5526)],
+)
+def test_random_weights_in_the_logic_of_an_ecp5_are_within_ten_percent_of_yosys(
+    depth: int, width: int, luts: int
+) -> None:
+    assert abs(ECP5.weight_luts(depth, width) - luts) <= luts / 10
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "luts"),
+    [(200, 4, 113), (414, 4, 146), (512, 4, 132), (1000, 4, 150), (414, 16, 176), (2048, 16, 163)],
+)
+def test_a_stream_in_the_block_ram_of_an_ecp5_is_within_ten_percent_of_yosys(
+    depth: int, width: int, luts: int
+) -> None:
+    assert abs(ecp5.fifo(depth, width, block=True).lut - luts) <= luts / 10
+
+
 def test_distributed_ram_of_an_ecp5_is_16_words_of_4_bits() -> None:
     assert ECP5.ram(16, 16).lutram == 16 < ECP5.ram(16, 16).lut == 24
     assert ECP5.ram(1024, 18) == Resources(bram18=1)
