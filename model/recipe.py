@@ -242,6 +242,9 @@ class Recipe:
     (`fireline.model.narrow`). `data` names the data set as everywhere. `hold_out` is how many of its training images
     are kept aside and measured on in place of the test set: recipes are compared so, and the test set chooses nothing.
     `published` is top-1 in percent elsewhere.
+
+    Raises:
+        FirelineError: it begins with weights of two kinds, or learns from a network that it does not name.
     """
 
     name: str
@@ -254,6 +257,17 @@ class Recipe:
     quantize: Quantize | None = None
     hold_out: NonNegativeInt = 0
     published: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.start and self.narrow:
+            raise FirelineError(
+                "a network begins with a file's weights or with a run's: start or narrow", node=self.name
+            )
+        if self.train.distill and self.train.distill.teacher is None:
+            raise FirelineError(
+                "train.distill.teacher: the run folder of the network to learn from is missing",
+                node=self.name,
+            )
 
     @property
     def measured_on(self) -> str:
@@ -327,14 +341,6 @@ def parse_recipe(text: str, name: str, where: str) -> Recipe:
 def recipe_from(content: Mapping[str, Any], where: str) -> Recipe:
     """A recipe from nested tables, checked down to its architecture."""
     recipe = validated(_RECIPE.validate_python, content, where, "docs/howto/train.md")
-    if recipe.start and recipe.narrow:
-        raise FirelineError(
-            "a network begins with a file's weights or with a run's: start or narrow", node=where
-        )
-    if recipe.train.distill and recipe.train.distill.teacher is None:
-        raise FirelineError(
-            "train.distill.teacher: the run folder of the network to learn from is missing", node=where
-        )
     _ = recipe.architecture
     return recipe
 

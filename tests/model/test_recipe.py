@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ from fireline.model.recipe import (
     Accelerated,
     Adam,
     Augment,
+    Distill,
     Linear,
     Perturbed,
+    Quantize,
+    Recipe,
     Restarts,
     Sgd,
     Step,
+    one_phase,
     parse_recipe,
     read_recipe,
     recipe_from,
@@ -72,6 +77,14 @@ def test_a_wrong_field_is_named(lines: str, message: str) -> None:
     text = lines + "\n" + body if lines.startswith(("network", "colour")) else head + body + lines
     with pytest.raises(FirelineError, match="(^r|fires).*" + message):
         parse_recipe(text, "r", "r.toml")
+
+
+def test_a_float_network_is_told_whom_to_learn_from() -> None:
+    training = replace(one_phase(1), distill=Distill(labels=0.1))
+    with pytest.raises(FirelineError, match=r"alone: train\.distill\.teacher: .* is missing"):
+        Recipe(name="alone", network="digits", data="digits", train=training)
+    tuned = Quantize(train=training)  # from its own float network
+    assert Recipe(name="tuned", network="digits", data="digits", train=one_phase(1), quantize=tuned)
 
 
 def test_recipes_by_file_name_and_preset(tmp_path: Path) -> None:
