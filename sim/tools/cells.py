@@ -11,11 +11,12 @@ from fireline.codegen.plan.cost.memory import Resources
 LUTS = {
     **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
     "CCU2C": 2,
+    "TRELLIS_DPR16X4": 2,  # of its write port
     "SRL16E": 1,
     "SRLC32E": 1,
 }
 LUTS_AS_MEMORY = {
-    "TRELLIS_DPR16X4": 6,
+    "TRELLIS_DPR16X4": 4,
     "RAM32X1S": 1,
     "RAM32X1D": 2,
     "RAM64X1S": 1,

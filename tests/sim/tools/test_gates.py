@@ -235,6 +235,6 @@ def test_what_forks_is_counted_with_what_it_copies() -> None:
 
 def test_cells_are_counted_in_the_units_of_the_cost_model() -> None:
     cells = {"LUT4": 10, "CCU2C": 3, "TRELLIS_DPR16X4": 2, "TRELLIS_FF": 7, "DP16KD": 4, "PFUMX": 5}
-    assert resources(cells) == Resources(lut=28, lutram=12, ff=7, bram18=4)
+    assert resources(cells) == Resources(lut=28, lutram=8, ff=7, bram18=4)
     cells = {"LUT6": 10, "CARRY4": 3, "RAM32M": 2, "SRLC32E": 5, "DSP48E1": 1, "RAMB36E1": 2, "RAMB18E1": 1}
     assert resources(cells) == Resources(lut=23, lutram=13, dsp=1, bram18=5)
