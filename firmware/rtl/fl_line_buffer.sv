@@ -64,9 +64,10 @@ module fl_line_buffer #(
   localparam int COUNT = $clog2(IN_HEIGHT * ROW + STEPS + 1) + 1;
   localparam int BANK_BITS = $clog2(BUFFER_ROWS + STRIDE_HEIGHT + ROWS + 1) + 1;
 
-  // ---- The loops: fill, then windows.
+  // ---- The loops: fill, then windows. What ends with the next step is a register, as `step` is late.
   logic is_filling, is_taking, is_giving;
-  logic is_last, is_last_x, is_last_y;  // i, x, y are at their ends
+  logic is_last_x, is_last_y;  // x, y are at their ends
+  logic is_last_step, is_row_end, is_image_end;  // of a window, a row of windows, an image; none while the buffer fills
   logic [COUNT-1:0] fill, i, rest, due;
   logic [Y_BITS-1:0] y;
   logic [X_BITS-1:0] x;
@@ -74,52 +75,56 @@ module fl_line_buffer #(
   assign x_ready = step & is_taking;
   assign y_take  = step & is_giving;
 
-  wire is_last_step = ~is_filling & is_last;
-  wire is_row_end = is_last_step & is_last_x;
-  wire is_image_end = is_row_end & is_last_y;
   wire is_fill_end = is_filling & (fill == COUNT'(FILL - 1));
   wire [COUNT-1:0] due_after = due - COUNT'(is_taking);
   wire [COUNT-1:0] i_after = is_last_step ? '0 : i + 1'b1;
+  wire is_last_after = STEPS == 1 || i == COUNT'(STEPS - 2);
+  wire is_last_x_after = is_row_end ? OUT_WIDTH == 1 : is_last_step ? x == X_BITS'(OUT_WIDTH - 2) : is_last_x;
+  wire is_last_y_after = is_row_end ? y == Y_BITS'(OUT_HEIGHT - 2) : is_last_y;
   wire [COUNT-1:0] next_due = rest < COUNT'(STRIDE_ROWS) ? rest : COUNT'(STRIDE_ROWS);
 
   always_ff @(posedge clk) begin
     if (rst | (step & is_image_end)) begin
-      is_filling <= FILL > 0;  // none where the first window is all padding
-      is_taking  <= FILL > 0 || FIRST_DUE > 0;
-      is_giving  <= FILL == 0;
-      fill       <= '0;
-      i          <= '0;
-      x          <= '0;
-      y          <= '0;
-      is_last    <= STEPS == 1;
-      is_last_x  <= OUT_WIDTH == 1;
-      is_last_y  <= OUT_HEIGHT == 1;
-      rest       <= COUNT'(REST - FIRST_DUE);
-      due        <= COUNT'(FIRST_DUE);
+      is_filling   <= FILL > 0;  // none where the first window is all padding
+      is_taking    <= FILL > 0 || FIRST_DUE > 0;
+      is_giving    <= FILL == 0;
+      fill         <= '0;
+      i            <= '0;
+      x            <= '0;
+      y            <= '0;
+      is_last_x    <= OUT_WIDTH == 1;
+      is_last_y    <= OUT_HEIGHT == 1;
+      is_last_step <= FILL == 0 && STEPS == 1;
+      is_row_end   <= FILL == 0 && STEPS == 1 && OUT_WIDTH == 1;
+      is_image_end <= FILL == 0 && STEPS == 1 && OUT_WIDTH == 1 && OUT_HEIGHT == 1;
+      rest         <= COUNT'(REST - FIRST_DUE);
+      due          <= COUNT'(FIRST_DUE);
     end else if (step & is_filling) begin
       fill <= fill + 1'b1;
       if (is_fill_end) begin
-        is_filling <= 1'b0;
-        is_taking  <= FIRST_DUE > 0;
-        is_giving  <= 1'b1;
+        is_filling   <= 1'b0;
+        is_taking    <= FIRST_DUE > 0;
+        is_giving    <= 1'b1;
+        is_last_step <= STEPS == 1;
+        is_row_end   <= STEPS == 1 && OUT_WIDTH == 1;
+        is_image_end <= STEPS == 1 && OUT_WIDTH == 1 && OUT_HEIGHT == 1;
       end
     end else if (step) begin
-      i         <= i_after;
-      is_last   <= STEPS == 1 || i == COUNT'(STEPS - 2);
-      is_giving <= i_after < COUNT'(READS);
+      i            <= i_after;
+      is_giving    <= i_after < COUNT'(READS);
+      is_last_step <= is_last_after;
+      is_row_end   <= is_last_after & is_last_x_after;
+      is_last_x    <= is_last_x_after;
+      is_last_y    <= is_last_y_after;
+      is_image_end <= is_last_after & is_last_x_after & is_last_y_after;
       if (is_row_end) begin
         x         <= '0;
         y         <= y + 1'b1;
-        is_last_x <= OUT_WIDTH == 1;
-        is_last_y <= y == Y_BITS'(OUT_HEIGHT - 2);
         due       <= next_due;
         rest      <= rest - next_due;
         is_taking <= rest != '0;
       end else begin
-        if (is_last_step) begin
-          x         <= x + 1'b1;
-          is_last_x <= x == X_BITS'(OUT_WIDTH - 2);
-        end
+        if (is_last_step) x <= x + 1'b1;
         due       <= due_after;
         is_taking <= (i_after < COUNT'(LOADS)) & (due_after != '0);
       end

@@ -21,7 +21,7 @@ def with_node(graph: Graph, index: int, **changes: object) -> Graph:
     return Graph(graph.name, tuple(nodes))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.booleans(), st.integers(1, 5))
 def test_the_accumulator_range_is_reached_and_never_left(seed: int, signed: bool, bits: int) -> None:
     random = np.random.default_rng(seed)

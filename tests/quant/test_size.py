@@ -35,7 +35,7 @@ def codes(draw: st.DrawFn) -> tuple[np.ndarray, int]:
     return np.where(random.random(size) < zeros, 0, values), bits
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(codes())
 def test_a_huffman_code_is_decoded(case: tuple[np.ndarray, int]) -> None:
     values, bits = case
@@ -49,7 +49,7 @@ def test_a_huffman_code_is_as_short_as_its_entropy() -> None:
     assert len(huffman.encode(np.full(80, 7), 8)) == 10 + 5 + 2 + 1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(codes(), st.integers(1, 8))
 def test_entries_and_gaps_are_put_back(case: tuple[np.ndarray, int], gap_bits: int) -> None:
     values, _ = case
@@ -66,7 +66,7 @@ def test_entries_by_hand() -> None:
     assert gaps.tolist() == [0, 2, 3, 3, 1]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(codes())
 def test_a_packed_layer_is_unpacked(case: tuple[np.ndarray, int]) -> None:
     values, bits = case

@@ -103,7 +103,7 @@ sides = st.tuples(st.integers(1, 4), st.integers(1, 4))
 
 # oneDNN reads beyond a channels-last image of one channel here.
 @example((1, 1), (13, 3), 6, (3, 3), (1, 2), (0, 0, 0, 0))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2), (3, 3)]),
     st.tuples(st.integers(4, 13), st.integers(4, 13)),

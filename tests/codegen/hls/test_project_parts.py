@@ -27,7 +27,7 @@ from tests.firmware.harness import Choose, least, most, plan
 from tests.graphs import Builder, fire_network
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_line_buffer_holds_every_pixel_of_every_window(data: st.DataObject) -> None:
     """The kernel's schedule, in pixels: nothing is read before it came in or after it was overwritten."""
@@ -62,7 +62,7 @@ def test_a_line_buffer_holds_every_pixel_of_every_window(data: st.DataObject) ->
     assert rest == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_distances_are_those_of_the_schedule(data: st.DataObject) -> None:
     """Every access of the kernel's loop, step by step, over a whole image."""

@@ -1,12 +1,11 @@
 from collections.abc import Callable
 from fractions import Fraction
 from math import inf
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireline.codegen.requantize.curves import Clip, Curve, Leaky, Line, Smooth
@@ -17,13 +16,6 @@ from fireline.codegen.requantize.sums import solve_sum
 from fireline.errors import FirelineError
 from fireline.fixed import IntType, shift_half_even
 from fireline.graph import Requantize, Rule, Thresholds
-
-# The same examples everywhere, however busy the machine.
-STEADY: dict[str, Any] = {
-    "deadline": None,
-    "derandomize": True,
-    "suppress_health_check": [HealthCheck.too_slow],
-}
 
 ratios = st.fractions(min_value=Fraction(-2), max_value=Fraction(2), max_denominator=1 << 20)
 small_ratios = st.fractions(min_value=Fraction(-2), max_value=Fraction(2), max_denominator=24)
@@ -74,7 +66,7 @@ def test_the_modes_are_those_of_qonnx(mode: str) -> None:
     assert np.array_equal([QONNX[mode](Fraction(v)) for v in x], expected)
 
 
-@settings(max_examples=400, **STEADY)
+@settings(max_examples=400, derandomize=True)
 @given(ratios | small_ratios, offsets, st.integers(-800, 0), st.integers(0, 800), clamps, modes)
 def test_equals_rational_arithmetic_on_the_whole_range(
     a: Fraction, b: Fraction, low: int, high: int, clamp: tuple[int, int], mode: Mode
@@ -86,7 +78,7 @@ def test_equals_rational_arithmetic_on_the_whole_range(
     assert np.array_equal(apply(solution.rule, acc), expected)
 
 
-@settings(max_examples=200, **STEADY)
+@settings(max_examples=200, derandomize=True)
 @given(
     small_ratios,
     offsets,
@@ -104,7 +96,7 @@ def test_a_clip_is_part_of_the_rule(
     assert np.array_equal(apply(solution.rule, acc), np.clip(exact, *clamp))
 
 
-@settings(max_examples=100, **STEADY)
+@settings(max_examples=100, derandomize=True)
 @given(small_ratios, offsets, st.integers(1, 5), modes.filter(lambda mode: mode != "SIGN"))
 def test_trunc_rounds_twice(a: Fraction, b: Fraction, dropped: int, mode: Mode) -> None:
     solution = solve([channel(a, b)], Quantizer(-16, 15, Rounding(mode, dropped)), (-300, 300), ACC)
@@ -113,7 +105,7 @@ def test_trunc_rounds_twice(a: Fraction, b: Fraction, dropped: int, mode: Mode) 
     assert np.array_equal(apply(solution.rule, acc), np.clip(exact, -16, 15))
 
 
-@settings(max_examples=100, **STEADY)
+@settings(max_examples=100, derandomize=True)
 @given(
     ratios, offsets, st.sampled_from([Fraction(0), Fraction(1, 100), Fraction(1, 8), Fraction(3, 2)]), modes
 )
@@ -213,7 +205,7 @@ def test_a_thousand_channels_take_a_few_seconds_at_most() -> None:
     assert 0 < solution.proof.distance < 0.01
 
 
-@settings(max_examples=60, **STEADY)
+@settings(max_examples=60, derandomize=True)
 @given(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.1, 2), st.booleans(), st.integers(2, 8))
 def test_sums_of_unlike_scales_get_small_multipliers(
     x: float, y: float, unit: float, signed: bool, bits: int

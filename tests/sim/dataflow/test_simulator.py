@@ -144,7 +144,7 @@ def keeps_its_rate(plan: Plan, draws: int = 3) -> None:
         assert timing.interval == pytest.approx(initiation_interval(plan), rel=0.01), seed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_the_closed_form_of_a_convolution_is_its_interval(data: st.DataObject) -> None:
     """Exact for windows of more than two words, and never below the simulated interval."""

@@ -87,7 +87,7 @@ def _line_buffer(node: Conv2d, source: Tensor, folding: Folding, fabric: RtlFabr
     select = Resources(lut=fabric.padding * window + choice(banks, window, fabric), ff=window)
     one = banks == 1
     counters = Resources(
-        lut=fabric.control.line_buffer if one else fabric.control.line_buffers, ff=127 if one else 180
+        lut=fabric.control.line_buffer if one else fabric.control.line_buffers, ff=129 if one else 182
     )
     writes = Resources(ff=width + counter_bits(depth) + banks)
     return [
