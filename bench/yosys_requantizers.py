@@ -7,12 +7,8 @@ BARREL_LUTS and clamp_luts of codegen/plan/cost/xilinx.py and ecp5.py were fitte
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from bench.yosys_run import cells, row
+from bench.yosys_run import kernel_luts, row
 from fireline.codegen.plan.cost.fabric import ECP5, SEVEN_SERIES_RTL, RtlFabric
-from fireline.sim.tools.cells import resources
-from fireline.sim.tools.synthesis import SYNTHESIS
 
 FAMILIES = {"zynq7000": SEVEN_SERIES_RTL, "ecp5": ECP5}
 ACCUMULATORS = (12, 16, 20)
@@ -43,13 +39,12 @@ def modelled(bits: int, shifts: tuple[int, ...], fabric: RtlFabric) -> int:
 
 
 def main() -> None:
-    kernels = "\n".join((files("fireline.firmware") / "rtl" / name).read_text() for name in KERNELS)
     row("family", "acc -> out", "shifts", "LUT", "yosys", "LUT ratio")
     for family, fabric in FAMILIES.items():
         for bits in ACCUMULATORS:
             for shifts in SHIFTS:
                 text, table = lane(bits, shifts)
-                yosys = resources(cells(kernels + text, {"shift.hex": table}, SYNTHESIS[family])).lut
+                yosys = kernel_luts(KERNELS, text, {"shift.hex": table}, family)
                 model = modelled(bits, shifts, fabric)
                 spread = f"{min(shifts)}-{max(shifts)}" if len(shifts) > 1 else min(shifts)
                 row(family, f"{bits} -> {OUT}", spread, model, yosys, f"{model / yosys:.2f}")

@@ -7,13 +7,10 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from random import Random
 
-from bench.yosys_run import cells, row
+from bench.yosys_run import kernel_luts, row
 from fireline.codegen.plan.cost import ecp5
-from fireline.sim.tools.cells import resources
-from fireline.sim.tools.synthesis import SYNTHESIS
 
 KERNELS = ("fl_delay.sv", "fl_fifo.sv", "fl_memory.sv", "fl_rom.sv", "fl_table.sv")
 WORDS = (232, 256, 384, 576, 768, 1024, 1536, 2320, 4096)
@@ -34,31 +31,30 @@ def weights(words: int, bits: int) -> int:
     """LUTs of random weights in logic."""
     random, address = Random(1), (words - 1).bit_length()
     content = "\n".join(f"{random.getrandbits(bits):x}" for _ in range(words))
-    return luts(
+    return kernel_luts(
+        KERNELS,
         f"""
         module m(input clk, input [{address - 1}:0] address, output [{bits - 1}:0] row);
             fl_rom #(.BITS({bits}), .ROWS({words}), .BANK_ROWS({1 << address}), .BLOCK(0), .FILE("rom")) rom(
                 .clk, .rst(1'b0), .address, .row, .ready(), .load_valid(1'b0), .load_ready(), .load_data(64'b0));
         endmodule""",
         {"rom_000.hex": content},
+        "ecp5",
     )
 
 
 def stream(depth: int, bits: int, block: bool) -> int:
     """LUTs of a stream, those around its block RAM if it has one."""
-    return luts(
+    return kernel_luts(
+        KERNELS,
         f"""
         module m(input clk, rst, take, in_valid, out_ready, input [{bits - 1}:0] in_data,
                  output room, out_valid, output [{bits - 1}:0] out_data);
             fl_fifo #(.BITS({bits}), .DEPTH({depth}), .BLOCK({int(block)})) stream(.*);
         endmodule""",
         {},
+        "ecp5",
     )
-
-
-def luts(module: str, contents: dict[str, str]) -> int:
-    kernels = "\n".join((files("fireline.firmware") / "rtl" / name).read_text() for name in KERNELS)
-    return resources(cells(kernels + module, contents, SYNTHESIS["ecp5"])).lut
 
 
 def main() -> None:
